@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The configuration as the program sees it: checked, complete with defaults, immutable.
+ * conf/nvad.yaml is the commented example; lib/config/load.c the schema.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_ether.h>
+
+#include "base/addr.h"
+
+#define CONFIG_NAME_LEN 32 /* with NUL; names are [A-Za-z0-9_.-]+ */
+
+enum config_poll {
+	CONFIG_POLL_ADAPTIVE, /* backs off when idle */
+	CONFIG_POLL_BUSY,
+};
+
+enum config_huge_pages {
+	CONFIG_HUGE_AUTO, /* use them where there are some, else --no-huge */
+	CONFIG_HUGE_YES,
+	CONFIG_HUGE_NO,
+};
+
+struct config_system {
+	unsigned int workers; /* default 1 */
+	enum config_poll poll;
+	enum config_huge_pages huge_pages;
+	uint32_t memory_mb;	 /* EAL's memory; default 512 */
+	uint32_t packet_buffers; /* mbufs; default 32768 */
+	char socket[108];	 /* default /run/nvad.sock */
+	char socket_group[32];	 /* group that may use it; "" (default): root only */
+	uint32_t max_v4_groups;	 /* FIB; default 65536 */
+};
+
+enum config_device_kind {
+	CONFIG_DEVICE_TAP,
+	CONFIG_DEVICE_AF_PACKET,
+	CONFIG_DEVICE_AF_XDP,
+	CONFIG_DEVICE_MEMIF,
+	CONFIG_DEVICE_PCAP,
+	CONFIG_DEVICE_NULL,
+	CONFIG_DEVICE_RING,
+	CONFIG_DEVICE_PCI,   /* by address or MAC */
+	CONFIG_DEVICE_VMBUS, /* netvsc by MAC or device id */
+};
+
+struct config_device {
+	enum config_device_kind kind;
+	char interface[16];  /* tap, af_packet, af_xdp: the netdev */
+	char address[64];    /* pci, vmbus: bus address; or "" and mac is set */
+	struct rte_ether_addr mac;
+	bool has_mac;
+	char socket[108];    /* memif */
+	bool server;	     /* memif role */
+	uint32_t memif_id;
+	char rx_file[256], tx_file[256]; /* pcap */
+	char devargs[256];   /* appended raw, any kind */
+};
+
+struct config_neighbour {
+	struct ip_addr addr;
+	struct rte_ether_addr mac;
+};
+
+struct config_port {
+	char name[CONFIG_NAME_LEN];
+	struct config_device device;
+	uint16_t mtu_bytes; /* default 1500 */
+	struct config_address {
+		struct ip_addr addr;
+		uint8_t len;
+	} *addresses;
+	size_t n_addresses;
+	struct config_neighbour *neighbours; /* static: a gateway's fixed MAC */
+	size_t n_neighbours;
+	char punt_interface[16]; /* kernel interface for local traffic; default "nv-" + port name, cut */
+	bool punt;		 /* default true; meaningless for af_xdp */
+};
+
+enum config_route_kind {
+	CONFIG_ROUTE_VIA,
+	CONFIG_ROUTE_BLACKHOLE,
+	CONFIG_ROUTE_DISCARD,
+};
+
+#define CONFIG_VIA_MAX 8
+
+struct config_route {
+	struct ip_prefix prefix;
+	enum config_route_kind kind;
+	struct ip_addr via[CONFIG_VIA_MAX]; /* gateways on connected prefixes */
+	unsigned int n_via;
+};
+
+/* What is announced to one peer: nothing that is not listed. */
+struct config_export {
+	struct ip_prefix prefix;
+	uint8_t prepend;	  /* additional copies of the local AS */
+	uint32_t *communities;	  /* host order, as<<16|value */
+	size_t n_communities;
+	bool has_med;
+	uint32_t med;
+	struct ip_addr next_hop; /* family IP_NONE: self */
+};
+
+struct config_peer {
+	char name[CONFIG_NAME_LEN];
+	struct ip_addr address;
+	struct ip_addr local_address; /* IP_NONE: the address of the port that leads there */
+	struct ip_addr next_hop_v4, next_hop_v6; /* "self" in exports; IP_NONE: from the port */
+	uint32_t as;
+	uint8_t ttl;		 /* multihop; default 1 when connected is meant, 64 with multihop: true */
+	uint32_t hold_s;	 /* 0 or >= 3; default 180 */
+	uint32_t connect_retry_s; /* default 5 */
+	bool passive;
+	uint16_t port;		 /* default 179 */
+	bool ipv4, ipv6;	 /* families offered; both by default */
+	uint32_t max_prefixes;	 /* 0: no limit; above it the session is closed (Cease, RFC 4486) */
+	struct config_export *exports;
+	size_t n_exports;
+};
+
+struct config_bgp {
+	bool enabled;
+	uint32_t as;
+	rte_be32_t router_id;
+	uint16_t port;		   /* listening port; default 179, 0: do not listen */
+	unsigned int maximum_paths; /* ECMP; default 8 */
+	struct config_peer *peers;
+	size_t n_peers;
+};
+
+struct config {
+	struct config_system system;
+	struct config_port *ports;
+	size_t n_ports;
+	struct config_route *underlay_routes; /* resolve next hops, BGP peers, tunnel endpoints */
+	size_t n_underlay_routes;
+	struct config_route *routes; /* main table */
+	size_t n_routes;
+	struct config_bgp bgp;
+};
+
+/* Where and what, for a person: rendered with the line and a caret by config_error_print(). */
+struct config_error {
+	char file[256];
+	unsigned int line, column; /* from 1; 0 where the file as a whole is meant */
+	char message[256];	   /* what is wrong */
+	char hint[256];		   /* what would be right */
+	char source[256];	   /* the line's text */
+};
+
+/*
+ * Reads and checks a file. Returns NULL with the first error in *ret_error. The caller owns the
+ * configuration and frees it with config_free(). Touches nothing but the file.
+ */
+struct config *config_load(const char *path, struct config_error *ret_error);
+struct config *config_load_string(const char *text, size_t len, const char *name,
+	struct config_error *ret_error);
+void config_free(struct config *c);
+
+/* "FILE:LINE:COLUMN: error: MESSAGE", the line, a caret, and the hint; coloured where `colour`. */
+void config_error_print(const struct config_error *e, void *stdio_file, bool colour);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From Loc-RIB to FIB: resolves next hops through the underlay (connected prefixes and the
+ * configuration's underlay routes, which no BGP-learned route enters) down to adjacencies and ECMP
+ * groups, and is the only writer of lib/fib. Control thread.
+ */
+#ifndef FIBSYNC_FIBSYNC_H
+#define FIBSYNC_FIBSYNC_H
+
+#include "fib/fib.h"
+#include "fib/nh.h"
+#include "neigh/neigh.h"
+#include "rib/rib.h"
+
+struct fibsync;
+
+struct fibsync_conf {
+	struct fib *fib;
+	struct nh_table *nh;
+	struct neigh_table *neigh;
+};
+
+struct fibsync *fibsync_new(const struct fibsync_conf *conf);
+void fibsync_free(struct fibsync *s);
+/* The RIB's observer, for rib_new(); and the RIB, once it exists. */
+void fibsync_rib_ops(struct fibsync *s, struct rib_ops *ret_ops);
+void fibsync_set_rib(struct fibsync *s, struct rib *rib);
+
+/* The underlay. A via must lie on a connected prefix. 0 or -errno. */
+int fibsync_underlay_connected(struct fibsync *s, const struct ip_prefix *prefix, uint16_t port);
+int fibsync_underlay_route(struct fibsync *s, const struct config_route *route);
+/* A port went up or down: what resolves through it is decided again. */
+void fibsync_port_changed(struct fibsync *s, uint16_t port_id, bool up);
+
+/* neigh_conf.host_route. */
+void fibsync_host_route(void *s, const struct ip_addr *addr, uint32_t nh, bool add);
+
+/* The adjacency for an address by the underlay (for punt_set_resolve), NH_NONE where none. */
+uint32_t fibsync_resolve(void *s, const struct ip_addr *dst);
+/* For `show`: the next hop's gateway and port; 0 or -ENOENT. */
+int fibsync_underlay_lookup(struct fibsync *s, const struct ip_addr *dst, struct ip_prefix *ret_route,
+	uint16_t *ret_port, struct ip_addr *ret_gateway);
+
+struct fibsync_stats {
+	uint64_t routes;    /* in the FIB */
+	uint64_t failed;    /* refused for want of room: the FIB is not what the RIB says */
+	uint64_t unresolved; /* tracked next hops that do not resolve */
+};
+void fibsync_get_stats(const struct fibsync *s, struct fibsync_stats *ret_stats);
+
+#endif

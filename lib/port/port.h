@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Ports: DPDK ethdevs of any kind behind one face. Opened, configured and started by the control
+ * thread; workers use rte_eth_rx_burst and rte_eth_tx_burst on port->id directly.
+ */
+#ifndef PORT_PORT_H
+#define PORT_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ethdev.h>
+#include <rte_mempool.h>
+
+#include "config/config.h"
+
+#define PORT_MAX 32
+
+struct port {
+	uint16_t id;	    /* ethdev id; also the index in the port table */
+	char name[32];	    /* the operator's name */
+	enum config_device_kind kind;
+	struct rte_ether_addr mac;
+	uint16_t mtu_bytes; /* longest IP packet */
+	uint16_t queues;    /* rx and tx queues each, one per worker */
+	uint64_t rx_offloads, tx_offloads; /* RTE_ETH_*_OFFLOAD_* in force */
+	bool kernel_owns_addresses; /* af_xdp: the kernel answers ARP/ND, BGP, ssh on the device */
+	char kernel_ifname[16];	    /* af_xdp, af_packet, tap: the netdev; "" otherwise */
+	bool link_up;
+	char error[128];	    /* why the port is not usable, "" where it is */
+};
+
+/*
+ * Opens a port as configured, with `queues` queues (fewer where the device has fewer), and starts it.
+ * On failure returns NULL, sets errno and leaves a text for the operator in err (what, where, what to do).
+ */
+struct port *port_open(const struct config_port *conf, uint16_t queues, struct rte_mempool *pool,
+	char *err, size_t err_len);
+void port_close(struct port *p); /* stops, closes, frees; NULL is legal */
+
+struct port *port_by_id(uint16_t id);	       /* or NULL */
+struct port *port_by_name(const char *name);   /* or NULL */
+struct port *port_next(const struct port *p);  /* iteration: NULL gives the first */
+
+/* Re-reads link state (polled from a timer; no interrupt is assumed). True where it changed. */
+bool port_poll_link(struct port *p);
+
+struct port_stats {
+	uint64_t rx_packets, rx_bytes, rx_missed, rx_errors, rx_no_buffer;
+	uint64_t tx_packets, tx_bytes, tx_errors;
+};
+int port_get_stats(const struct port *p, struct port_stats *ret_stats);
+
+#endif
