@@ -49,15 +49,15 @@ struct ptree_node *ptree_covering(const struct ptree *t, const struct ip_prefix 
 struct ptree_node *ptree_first_from(const struct ptree *t, const struct ip_prefix *prefix);
 
 /* The next entry in order, or NULL. */
-struct ptree_node *ptree_next(const struct ptree_node *node);
+struct ptree_node *ptree_next(const struct ptree *t, const struct ptree_node *node);
 
 #define PTREE_FOREACH(t, node)                                                                     \
-	for ((node) = ptree_first_from((t), NULL); (node) != NULL; (node) = ptree_next(node))
+	for ((node) = ptree_first_from((t), NULL); (node) != NULL; (node) = ptree_next((t), (node)))
 
 /* Entries inside `within`, itself included, in order. */
 #define PTREE_FOREACH_WITHIN(t, within, node)                                                      \
 	for ((node) = ptree_first_from((t), (within));                                             \
 		(node) != NULL && ip_prefix_covers((within), &(node)->prefix);                     \
-		(node) = ptree_next(node))
+		(node) = ptree_next((t), (node)))
 
 #endif
