@@ -27,11 +27,19 @@ enum punt_class {
 	PUNT_CLASS_MAX,
 };
 
-/* Where a packet from the control thread enters the walk (pkt_meta.inject). */
+/*
+ * Where a packet from the control thread enters the walk (pkt_meta.inject).
+ *
+ * A worker that punts to PUNT_GLEAN leaves in meta.inject where the packet goes on once its neighbour
+ * is known: PUNT_INJECT_FORWARD for transit, PUNT_INJECT_OUTPUT unchanged for one that was injected
+ * as such (the kernel's own packet must not lose a TTL to the wait). PUNT_GLEAN wants meta.nh too.
+ */
 enum punt_inject {
 	PUNT_INJECT_FORWARD, /* a held transit packet: meta.nh is set; continue at the rewrite, TTL and all */
 	PUNT_INJECT_OUTPUT,  /* made here or by the kernel: meta.nh is set; L2 header only */
 	PUNT_INJECT_TX,	     /* a whole frame for port mbuf->port (ARP, ND) */
+	PUNT_INJECT_ICMP,    /* held in vain: meta.icmp_type, _code and drop_reason are set; to the ICMP
+			      * error node, as if a worker had found it undeliverable */
 	PUNT_INJECT_MAX,
 };
 
@@ -62,6 +70,15 @@ void punt_inject(struct punt *p, struct rte_mbuf *m);
 /* Control thread: drains the rings, calls the ops, writes to and reads from the TUN interfaces.
  * Bounded work; returns the packets moved, so that the caller may come again soon. */
 unsigned int punt_poll(struct punt *p);
+
+/* For lib/ctl. Control thread. */
+struct punt_stats {
+	uint64_t taken[PUNT_CLASS_MAX];	  /* drained from the workers */
+	uint64_t refused[PUNT_CLASS_MAX]; /* did not fit a ring; the worker counts the drop */
+	uint64_t to_kernel, from_kernel;  /* packets written to and read from the TUN interfaces */
+	uint64_t injected, inject_full;	  /* towards workers; a full ring is DROP_PUNT_FULL */
+};
+void punt_get_stats(const struct punt *p, struct punt_stats *ret_stats);
 
 /*
  * Creates the TUN interface of a port and gives it the port's addresses and MTU. Packets that the
