@@ -20,6 +20,7 @@ struct fibsync_conf {
 	struct neigh_table *neigh;
 };
 
+/* Free the RIB first: its last routes leave the FIB through here. */
 struct fibsync *fibsync_new(const struct fibsync_conf *conf);
 void fibsync_free(struct fibsync *s);
 /* The RIB's observer, for rib_new(); and the RIB, once it exists. */
@@ -29,10 +30,15 @@ void fibsync_set_rib(struct fibsync *s, struct rib *rib);
 /* The underlay. A via must lie on a connected prefix. 0 or -errno. */
 int fibsync_underlay_connected(struct fibsync *s, const struct ip_prefix *prefix, uint16_t port);
 int fibsync_underlay_route(struct fibsync *s, const struct config_route *route);
-/* A port went up or down: what resolves through it is decided again. */
+/* A port went up or down: what resolves through it is decided again, in the RIB too. Ports count as
+ * up until this says otherwise. */
 void fibsync_port_changed(struct fibsync *s, uint16_t port_id, bool up);
 
-/* neigh_conf.host_route. */
+/* From time to time (about every 100 ms): tries again what was refused for want of room, and next
+ * hops that do not resolve. Does nothing more than once a second. */
+void fibsync_run(struct fibsync *s, uint64_t now_ms);
+
+/* neigh_conf.host_route. nh stays neigh's own and valid until the call with add false. */
 void fibsync_host_route(void *s, const struct ip_addr *addr, uint32_t nh, bool add);
 
 /* The adjacency for an address by the underlay (for punt_set_resolve), NH_NONE where none. */
@@ -42,7 +48,9 @@ int fibsync_underlay_lookup(struct fibsync *s, const struct ip_addr *dst, struct
 	uint16_t *ret_port, struct ip_addr *ret_gateway);
 
 struct fibsync_stats {
-	uint64_t routes;    /* in the FIB */
+	uint64_t routes;    /* in the FIB, host routes of neighbours included */
+	uint64_t hosts;	    /* of these, host routes of neighbours */
+	uint64_t paths;	    /* distinct adjacencies, groups and others that routes lead to */
 	uint64_t failed;    /* refused for want of room: the FIB is not what the RIB says */
 	uint64_t unresolved; /* tracked next hops that do not resolve */
 };
