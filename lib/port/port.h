@@ -16,6 +16,8 @@
 
 #define PORT_MAX 32
 
+struct xdp_steer;
+
 struct port {
 	uint16_t id;	    /* ethdev id; also the index in the port table */
 	char name[32];	    /* the operator's name */
@@ -26,9 +28,21 @@ struct port {
 	uint64_t rx_offloads, tx_offloads; /* RTE_ETH_*_OFFLOAD_* in force */
 	bool kernel_owns_addresses; /* af_xdp: the kernel answers ARP/ND, BGP, ssh on the device */
 	char kernel_ifname[16];	    /* af_xdp, af_packet, tap: the netdev; "" otherwise */
+	struct xdp_steer *steer;    /* af_xdp with our own program (xdp/xdp.h); else NULL */
 	bool link_up;
 	char error[128];	    /* why the port is not usable, "" where it is */
 };
+
+/*
+ * Starts EAL as the configuration asks: one lcore for the control thread (the caller's) and one a
+ * worker, huge pages or not, only the buses that a configured device needs; rte_log goes to
+ * base/log.h from then on. Once a process, before the first port_open. 0 or -errno with a text.
+ */
+int port_eal_init(const struct config *conf, const char *prog, char *err, size_t err_len);
+
+/* The data room that the ports' mempool needs, RTE_PKTMBUF_HEADROOM included: the pool given to
+ * port_open serves all ports. */
+uint16_t port_data_room(const struct config *conf);
 
 /*
  * Opens a port as configured, with `queues` queues (fewer where the device has fewer), and starts it.
@@ -37,6 +51,7 @@ struct port {
 struct port *port_open(const struct config_port *conf, uint16_t queues, struct rte_mempool *pool,
 	char *err, size_t err_len);
 void port_close(struct port *p); /* stops, closes, frees; NULL is legal */
+const char *port_kind_name(enum config_device_kind kind); /* as in the configuration: "af_packet" */
 
 struct port *port_by_id(uint16_t id);	       /* or NULL */
 struct port *port_by_name(const char *name);   /* or NULL */

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the XDP program and nvad agree on: the classes, and the layout of the maps. */
+#ifndef XDP_BPF_STEER_H
+#define XDP_BPF_STEER_H
+
+/* One class a packet, the first that fits. */
+enum xdp_class {
+	XDP_CLASS_BGP,	     /* to a local address: TCP with 179 as either port */
+	XDP_CLASS_SSH,	     /* TCP with 22 as either port */
+	XDP_CLASS_IKE,	     /* UDP with 500 or 4500 as destination */
+	XDP_CLASS_ICMP,	     /* ICMP and ICMPv6 but neighbour discovery */
+	XDP_CLASS_LOCAL,     /* anything else to a local address, link-local and link-scope multicast */
+	XDP_CLASS_NEIGH,     /* ARP and IPv6 neighbour discovery, whatever the address */
+	XDP_CLASS_AZURE,     /* from or to 168.63.129.16 or 169.254.169.254 */
+	XDP_CLASS_TRANSIT,   /* everything else: always nvad's */
+	XDP_CLASS_MALFORMED, /* too short for its headers: nvad's, which counts the drop */
+	XDP_CLASS_MAX,
+};
+
+#define XDP_CLASSES_ALL ((1u << XDP_CLASS_TRANSIT) - 1)
+#define XDP_ADDRESSES_MAX 1024
+
+#endif
