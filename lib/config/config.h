@@ -80,7 +80,7 @@ struct config_port {
 	struct config_neighbour *neighbours; /* static: a gateway's fixed MAC */
 	size_t n_neighbours;
 	char punt_interface[16]; /* kernel interface for local traffic; default "nv-" + port name, cut */
-	bool punt;		 /* default true; meaningless for af_xdp */
+	bool punt;		 /* default true; always false for af_xdp, where XDP passes to the kernel */
 };
 
 enum config_route_kind {
@@ -94,7 +94,7 @@ enum config_route_kind {
 struct config_route {
 	struct ip_prefix prefix;
 	enum config_route_kind kind;
-	struct ip_addr via[CONFIG_VIA_MAX]; /* gateways on connected prefixes */
+	struct ip_addr via[CONFIG_VIA_MAX]; /* on connected prefixes; main table: or by the underlay */
 	unsigned int n_via;
 };
 
@@ -115,7 +115,7 @@ struct config_peer {
 	struct ip_addr local_address; /* IP_NONE: the address of the port that leads there */
 	struct ip_addr next_hop_v4, next_hop_v6; /* "self" in exports; IP_NONE: from the port */
 	uint32_t as;
-	uint8_t ttl;		 /* multihop; default 1 when connected is meant, 64 with multihop: true */
+	uint8_t ttl;		 /* of our packets: 1 for a connected eBGP peer, else 64 or `multihop` */
 	uint32_t hold_s;	 /* 0 or >= 3; default 180 */
 	uint32_t connect_retry_s; /* default 5 */
 	bool passive;
@@ -136,6 +136,18 @@ struct config_bgp {
 	size_t n_peers;
 };
 
+/* Where and what, for a person: rendered with the line and a caret by config_error_print(). */
+struct config_error {
+	bool warning;
+	char file[256];
+	unsigned int line, column; /* from 1, in characters; 0 where the file as a whole is meant */
+	unsigned int width;	   /* of the token that is meant, in characters; >= 1 */
+	char message[256];	   /* what is wrong */
+	char hint[256];		   /* what would be right */
+	char source[256];	   /* the line's text, cut to what surrounds the token */
+	unsigned int source_column; /* of the token in `source`, from 1 */
+};
+
 struct config {
 	struct config_system system;
 	struct config_port *ports;
@@ -145,16 +157,10 @@ struct config {
 	struct config_route *routes; /* main table */
 	size_t n_routes;
 	struct config_bgp bgp;
+	struct config_error *warnings; /* what is legal but hardly meant; for the caller to print */
+	size_t n_warnings;
 };
 
-/* Where and what, for a person: rendered with the line and a caret by config_error_print(). */
-struct config_error {
-	char file[256];
-	unsigned int line, column; /* from 1; 0 where the file as a whole is meant */
-	char message[256];	   /* what is wrong */
-	char hint[256];		   /* what would be right */
-	char source[256];	   /* the line's text */
-};
 
 /*
  * Reads and checks a file. Returns NULL with the first error in *ret_error. The caller owns the
