@@ -13,6 +13,7 @@
 
 #include "fib/defer.h"
 #include "fib/mem.h"
+#include "fib/mix.h"
 
 struct nh_writer {
 	struct defer defer;
@@ -192,16 +193,6 @@ void nh_set_pending(struct nh_table *t, uint32_t index)
 	__atomic_store_n(&nh->kind, NH_PENDING, __ATOMIC_RELEASE);
 }
 
-/* The finaliser of MurmurHash3: each input bit moves half of the output's. */
-static uint64_t mix64(uint64_t x)
-{
-	x ^= x >> 33;
-	x *= 0xff51afd7ed558ccdULL;
-	x ^= x >> 33;
-	x *= 0xc4ceb9fe1a85ec53ULL;
-	return x ^ x >> 33;
-}
-
 /* Of the address and the port: link-local neighbours on two ports may share an address. */
 static uint64_t member_hash(const struct nh *nh)
 {
@@ -214,12 +205,16 @@ static uint64_t member_hash(const struct nh *nh)
 static void group_fill(const struct nh_table *t, uint32_t *buckets, const uint32_t *members,
 	unsigned int n)
 {
+	uint64_t hash[NH_GROUP_MEMBERS_MAX];
+
+	for (unsigned int m = 0; m < n; m++)
+		hash[m] = member_hash(&t->nh[members[m]]);
 	for (unsigned int b = 0; b < NH_GROUP_BUCKETS; b++) {
 		uint64_t best = 0;
 		uint32_t pick = NH_NONE;
 
 		for (unsigned int m = 0; m < n; m++) {
-			uint64_t h = mix64(member_hash(&t->nh[members[m]]) ^ mix64(b + 1));
+			uint64_t h = mix64(hash[m] ^ mix64(b + 1));
 
 			/* Equal hashes: the lower index, whatever the order of the members. */
 			if (pick == NH_NONE || h > best || (h == best && members[m] < pick)) {
