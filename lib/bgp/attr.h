@@ -39,6 +39,7 @@ struct bgp_attrs {
 	/* AS_PATH in wire form with 4-octet AS numbers (RFC 6793): segments of type, count, ASNs. */
 	const uint8_t *as_path;
 	uint16_t as_path_bytes;
+	/* The next three follow from as_path and are worked out when the attributes are interned. */
 	uint16_t as_path_length; /* RFC 4271 9.1.2.2 (a): a set counts as one */
 	uint32_t neighbour_as;	 /* leftmost AS of the path, 0 for an empty one or a leading set */
 	uint32_t origin_as;	 /* rightmost, 0 as above */
@@ -51,13 +52,18 @@ struct bgp_attrs {
 };
 
 /*
- * The interned object equal to *proto (whose refs, hash, next are ignored and whose pointers are
- * copied), with one more reference. NULL with errno ENOMEM, or EOVERFLOW at the table's limit.
+ * The interned object equal to *proto, with one more reference. What the pointers lead to is copied;
+ * refs, hash, next and what follows from as_path are ignored; a value whose has_ flag is clear does
+ * not count. NULL with errno ENOMEM, EOVERFLOW at the table's limit, EINVAL where as_path is not
+ * well-formed.
  */
 const struct bgp_attrs *bgp_attrs_intern(const struct bgp_attrs *proto);
 const struct bgp_attrs *bgp_attrs_ref(const struct bgp_attrs *a);
 void bgp_attrs_unref(const struct bgp_attrs *a); /* NULL is legal */
 size_t bgp_attrs_count(void);
+
+#define BGP_ATTRS_LIMIT (4u << 20) /* distinct objects, unless set otherwise */
+void bgp_attrs_set_limit(size_t limit);
 
 bool bgp_as_path_has(const struct bgp_attrs *a, uint32_t as);
 bool bgp_attrs_has_community(const struct bgp_attrs *a, uint32_t community);
