@@ -22,7 +22,7 @@ struct bgp_peer; /* one configured peer */
 struct bgp_update {
 	const struct bgp_attrs *attrs; /* the RIB takes its own references; NULL: only withdrawals */
 	struct ip_addr next_hop_v4, next_hop_v6; /* of the reachable prefixes of that family */
-	const struct ip_prefix *reach, *unreach; /* canonical, families mixed */
+	const struct ip_prefix *reach, *unreach; /* canonical, families mixed; apply unreach first */
 	size_t n_reach, n_unreach;
 	bool end_of_rib_v4, end_of_rib_v6; /* RFC 4724 2 */
 };
@@ -45,15 +45,18 @@ struct bgp_ops {
 	int (*update)(void *arg, struct bgp_peer *peer, const struct bgp_update *update);
 	/* ROUTE-REFRESH (RFC 2918): the peer wants the family's adverts again. */
 	void (*refresh)(void *arg, struct bgp_peer *peer, uint8_t family);
-	/* Fills up to max adverts that the peer has not been sent yet, taking them off its queue;
-	 * attrs are references that the caller releases. Called when the socket can take more. */
+	/* Fills up to max adverts that the peer has not been sent yet, taking them off its queue, each
+	 * prefix at most once; attrs are references that the caller releases. Called when the socket
+	 * can take more. The first call that returns 0 ends the initial table (End-of-RIB). */
 	size_t (*pull)(void *arg, struct bgp_peer *peer, struct bgp_advert *ret_adverts, size_t max);
 	void *arg;
 };
 
+/* Listens and starts the sessions. NULL with errno where it cannot listen, the reason logged: e.g.
+ * "listen on 0.0.0.0 port 179: Address already in use". conf must outlive the speaker. */
 struct bgp *bgp_new(struct event_base *base, const struct config_bgp *conf, const struct bgp_ops *ops);
-/* Orderly stop: Cease / Administrative Shutdown (RFC 4486) to every established peer, flushed, then
- * closed, at most timeout_ms. */
+/* Orderly stop: Cease / Administrative Shutdown (RFC 4486) to every peer with a connection, flushed,
+ * then closed. Blocks for timeout_ms at most; the event loop need not run. */
 void bgp_stop(struct bgp *b, uint32_t timeout_ms);
 void bgp_free(struct bgp *b);
 
@@ -78,6 +81,7 @@ struct bgp_peer_info {
 	uint64_t state_since_ms;	/* clock_now_ms() when it entered this state */
 	uint64_t established_count;
 	uint64_t messages_in, messages_out, updates_in, updates_out;
+	uint64_t errors_withdrawn; /* UPDATEs treated as withdrawals (RFC 7606) */
 	uint8_t sent_code, sent_subcode, received_code, received_subcode; /* last NOTIFICATIONs */
 	char last_error[160];		/* text for the operator, "" where none */
 };
