@@ -108,7 +108,9 @@ static void hold(struct neigh_table *t, struct neigh_entry *e, struct rte_mbuf *
 /* The MAC is known: forward, and let go what waited. */
 static void resolve(struct neigh_table *t, struct neigh_entry *e, const struct rte_ether_addr *mac)
 {
-	if (!e->resolved || !rte_is_same_ether_addr(&e->mac, mac))
+	bool is_new = !e->resolved;
+
+	if (is_new || !rte_is_same_ether_addr(&e->mac, mac))
 		nh_set_resolved(t->conf.nh, e->nh, mac, &t->ports[e->port_id].port->mac);
 	e->mac = *mac;
 	e->resolved = true;
@@ -118,8 +120,8 @@ static void resolve(struct neigh_table *t, struct neigh_entry *e, const struct r
 		pkt_meta(m)->nh = e->nh;
 		punt_inject(t->conf.punt, m);
 	}
-	/* used_ms is recent: the packet that made the entry set it. */
-	if (e->gleaned && t->now_ms - e->used_ms < t->conf.unused_ms)
+	/* Not on every answer: the route may be away to see whether it is used, see forget(). */
+	if (is_new && e->gleaned && t->now_ms - e->used_ms < t->conf.unused_ms)
 		set_routed(t, e, true);
 }
 

@@ -155,7 +155,7 @@ bool neigh_port_owns(const struct neigh_port *np, const struct ip_addr *addr)
 	for (size_t i = 0; i < np->n_addrs; i++)
 		if (ip_addr_equal(&np->addrs[i].addr, addr))
 			return true;
-	return ip_addr_equal(&np->link_local, addr);
+	return addr->family != IP_NONE && ip_addr_equal(&np->link_local, addr);
 }
 
 const struct config_address *neigh_port_prefix(const struct neigh_port *np,
