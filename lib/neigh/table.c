@@ -71,7 +71,8 @@ void neigh_free(struct neigh_table *t)
 
 static uint32_t bucket_of(const struct neigh_table *t, uint16_t port_id, const struct ip_addr *addr)
 {
-	return rte_jhash(addr, sizeof(*addr), t->hash_seed + port_id) & t->bucket_mask;
+	/* The families' addresses differ in their bytes but for trifles, and jhash wants whole words. */
+	return rte_jhash(addr->bytes, sizeof(addr->bytes), t->hash_seed + port_id) & t->bucket_mask;
 }
 
 struct neigh_entry *neigh_find(const struct neigh_table *t, uint16_t port_id,
