@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* IPv4: destination to next hop. */
+#include "graph/graph_priv.h"
+
+static inline void step(struct worker *w, struct rte_mbuf **pkts, unsigned int n, uint8_t *next)
+{
+	ip4_lookup_burst(w->fib, w->nh, pkts, n, next);
+}
+
+NODE_OF_STEP(node_ip4_lookup, step)

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* IPv6: hop limit, MTU, link-layer header. */
+#include "graph/graph_priv.h"
+
+static inline void step(struct worker *w, struct rte_mbuf **pkts, unsigned int n, uint8_t *next)
+{
+	ip6_rewrite_burst(w->nh, pkts, n, next);
+}
+
+NODE_OF_STEP(node_ip6_rewrite, step)

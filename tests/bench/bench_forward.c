@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The forwarder's own cost: cycles (TSC ticks) per 64-byte packet over the whole walk, rx and tx
+ * included, in this process on one core. The port is a null device whose rx copies frames from a
+ * shuffled table of a million, as a NIC would deliver them, and whose tx frees them. The baseline is
+ * the same rig with a graph of rx and tx alone, its windows between those of the case.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_ip.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_udp.h>
+
+#include "graph/graph_priv.h"
+#include "packet/checksum.h"
+#include "packet/eth.h"
+#include "packet/meta.h"
+#include "prefixes.h"
+#include "report.h"
+
+#define FRAMES (1u << 20)
+#define FRAME_LEN 64 /* as DPDK counts: without the FCS 60 would do */
+#define POOL_SIZE 16383
+#define NEIGHBOURS 16
+#define WINDOWS_DEFAULT 9
+#define WINDOW_MS_DEFAULT 200
+
+struct frame {
+	uint8_t bytes[FRAME_LEN];
+} __attribute__((aligned(64)));
+
+/* The rig's port: what its rx draws from. */
+static struct {
+	const struct frame *frames;
+	uint32_t at;
+	uint16_t port;
+	struct rte_mempool *pool;
+} source;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "bench_forward: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static uint16_t source_rx(void *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	(void)queue;
+	if (rte_pktmbuf_alloc_bulk(source.pool, pkts, n) != 0)
+		return 0;
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = pkts[i];
+
+		rte_mov64(rte_pktmbuf_mtod(m, uint8_t *),
+			source.frames[(source.at + i) % FRAMES].bytes);
+		m->data_len = FRAME_LEN;
+		m->pkt_len = FRAME_LEN;
+		m->port = source.port;
+	}
+	source.at = (source.at + n) % FRAMES;
+	return n;
+}
+
+static uint16_t sink_tx(void *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	(void)queue;
+	rte_pktmbuf_free_bulk(pkts, n);
+	return n;
+}
+
+static void frame_fill(struct frame *f, const struct port *port, const struct ip_addr *dst,
+	uint64_t *state)
+{
+	struct rte_ether_hdr *eth = (void *)f->bytes;
+	uint16_t l3_len = FRAME_LEN - PKT_L2_LEN;
+
+	memset(f, 0, sizeof(*f));
+	eth->dst_addr = port->mac;
+	eth->src_addr.addr_bytes[0] = 2;
+	if (dst->family == IP_V4) {
+		struct rte_ipv4_hdr *ip = (void *)(eth + 1);
+
+		eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
+		ip->version_ihl = RTE_IPV4_VHL_DEF;
+		ip->total_length = rte_cpu_to_be_16(l3_len);
+		ip->time_to_live = 64;
+		ip->next_proto_id = IPPROTO_UDP;
+		ip->src_addr = rte_cpu_to_be_32(0x0a000000 | (prefixes_random(state) & 0xffffff));
+		ip->dst_addr = ip_addr_be32(dst);
+		ip->hdr_checksum = ~checksum_fold(checksum_add(0, ip, sizeof(*ip)));
+	} else {
+		struct rte_ipv6_hdr *ip = (void *)(eth + 1);
+
+		eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV6);
+		ip->vtc_flow = RTE_BE32(0x60000000);
+		ip->payload_len = rte_cpu_to_be_16(l3_len - sizeof(*ip));
+		ip->hop_limits = 64;
+		ip->proto = IPPROTO_UDP;
+		memcpy(ip->src_addr, (uint8_t[]){0x20, 1, 0xd, 0xb8, 15}, 5);
+		memcpy(ip->dst_addr, dst->bytes, sizeof(ip->dst_addr));
+	}
+}
+
+/* A million frames to random hosts of random prefixes. */
+static struct frame *frames_new(const struct port *port, const struct ip_prefix *prefixes, size_t n)
+{
+	struct frame *frames = rte_malloc("frames", FRAMES * sizeof(*frames), 64);
+	uint64_t state = 1;
+
+	if (frames == NULL)
+		die("no memory for the frames");
+	for (uint32_t i = 0; i < FRAMES; i++) {
+		struct ip_addr dst =
+			prefixes_random_host(&prefixes[prefixes_random(&state) % n], &state);
+
+		frame_fill(&frames[i], port, &dst, &state);
+	}
+	return frames;
+}
+
+/* Martian prefixes of the real list would measure the drop node. */
+static size_t keep_routable(struct ip_prefix *p, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint8_t o = p[i].addr.bytes[0];
+		bool ok = p[i].addr.family == IP_V4 ? o != 0 && o != 127 && o < 224 :
+						      o != 0 && o < 0xfe;
+
+		if (ok)
+			p[kept++] = p[i];
+	}
+	return kept;
+}
+
+static struct fib *fib_of(struct rte_rcu_qsbr *qsbr, const struct ip_prefix *p, size_t n,
+	const uint32_t *nh)
+{
+	struct fib_conf conf = {.max_v4_groups = 65536, .qsbr = qsbr};
+	struct fib *fib = fib_new(&conf);
+
+	if (fib == NULL)
+		die("no memory for the table");
+	for (size_t i = 0; i < n; i++) {
+		int ret = fib_add(fib, &p[i], nh[i % NEIGHBOURS]);
+
+		if (ret != 0) {
+			errno = -ret;
+			die("a route was refused");
+		}
+	}
+	return fib;
+}
+
+static void neighbours_make(struct nh_table *t, const struct port *port, uint32_t *ret_nh)
+{
+	for (unsigned int i = 0; i < NEIGHBOURS; i++) {
+		struct nh nh = {
+			.dst_mac.addr_bytes = {2, 0, 0, 0, 1, i},
+			.src_mac = port->mac,
+			.kind = NH_FORWARD,
+			.family = IP_V4,
+			.port = port->id,
+			.mtu_bytes = 1500,
+			.addr = ip_addr_v4(rte_cpu_to_be_32(0x0a000001 + i)),
+		};
+
+		ret_nh[i] = nh_new(t, &nh);
+		if (ret_nh[i] == NH_NONE)
+			die("no next hop");
+	}
+}
+
+/* One window; returns ticks per packet. */
+static double window(struct worker *w, unsigned int ms)
+{
+	uint64_t start, end, until, packets = w->stats.packets;
+
+	w->now = start = rte_rdtsc();
+	until = start + rte_get_tsc_hz() / 1000 * ms;
+	do {
+		for (unsigned int i = 0; i < 64; i++)
+			worker_pass(w);
+		end = rte_rdtsc();
+	} while (end < until);
+	return (double)(end - start) / (w->stats.packets - packets);
+}
+
+static void nodes_note(struct report *report, struct worker *w, const char *name)
+{
+	struct node_stats nodes[GRAPH_NODES_MAX] = {0};
+	char line[512];
+	int len = snprintf(line, sizeof(line), "%-9s by node:", name);
+
+	worker_add_node_stats(w, nodes, RTE_DIM(nodes));
+	for (unsigned int i = 0; i < RTE_DIM(nodes); i++)
+		if (nodes[i].packets > 0 && nodes[i].cycles > 0)
+			len += snprintf(line + len, sizeof(line) - len, " %s %.1f", nodes[i].name,
+				(double)nodes[i].cycles / nodes[i].packets);
+	report_note(report, "%s", line);
+}
+
+/* Fails where the case did not forward: a rig that drops would look fast. */
+static void check_no_drops(const char *name)
+{
+	for (enum drop_reason r = 0; r < DROP_REASON_MAX; r++)
+		if (drop_total(r) != 0) {
+			fprintf(stderr, "bench_forward: %s: %lu packets dropped: %s\n", name,
+				(unsigned long)drop_total(r), drop_info[r].name);
+			exit(1);
+		}
+}
+
+struct rig {
+	struct worker *walk, *empty;
+	unsigned int windows, ms;
+	struct report *report;
+};
+
+static void case_run(struct rig *rig, const char *name, struct fib *fib,
+	const struct frame *frames)
+{
+	double *samples = calloc(rig->windows, sizeof(*samples));
+	double *base = calloc(rig->windows, sizeof(*base));
+
+	if (samples == NULL || base == NULL)
+		die("samples");
+	rig->walk->fib = fib;
+	source.frames = frames;
+	window(rig->walk, rig->ms);
+	memset(rig->walk->time, 0, sizeof(rig->walk->time));
+	for (unsigned int i = 0; i < rig->windows; i++) {
+		base[i] = window(rig->empty, rig->ms);
+		samples[i] = window(rig->walk, rig->ms);
+	}
+	check_no_drops(name);
+	report_add(rig->report, name, "cycles/packet", samples, rig->windows, base, rig->windows);
+	nodes_note(rig->report, rig->walk, name);
+	free(samples);
+	free(base);
+}
+
+/* The empty graph: nvad's own rx and tx nodes and nothing between. */
+static struct worker *empty_graph_new(const struct worker_conf *conf)
+{
+	static const char *const nodes[] = {"rx-empty", "tx", NULL};
+	const char *next[] = {"tx"};
+	rte_node_t id = rte_node_clone(rte_node_from_name("rx"), "empty");
+
+	if (id == RTE_NODE_ID_INVALID || rte_node_edge_update(id, 0, next, 1) != 1)
+		die("empty graph");
+	return worker_new(conf, 0, rte_lcore_id(), "empty", nodes);
+}
+
+static void run(struct report *report, const char *data, unsigned int windows, unsigned int ms)
+{
+	static struct config_port port_conf = {
+		.name = "bench", .device.kind = CONFIG_DEVICE_NULL, .mtu_bytes = 1500,
+	};
+	struct ip_prefix one_v4, one_v6;
+	struct worker_conf conf = {.workers = 1, .poll = CONFIG_POLL_BUSY};
+	struct rig rig = {.windows = windows, .ms = ms, .report = report};
+	struct prefixes all;
+	uint32_t nh[NEIGHBOURS];
+	char err[256];
+	struct port *port;
+	int ret = prefixes_load(data, &all);
+
+	if (ret != 0) {
+		errno = -ret;
+		die(data);
+	}
+	if (pkt_meta_register() != 0)
+		die("mbuf field");
+	conf.pool = rte_pktmbuf_pool_create("bench", POOL_SIZE, 512, 0,
+		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	if (conf.pool == NULL)
+		die("no memory for packets");
+	port = port_open(&port_conf, 1, conf.pool, err, sizeof(err));
+	if (port == NULL) {
+		fprintf(stderr, "bench_forward: %s\n", err);
+		exit(1);
+	}
+	source.port = port->id;
+	source.pool = conf.pool;
+	rte_eth_fp_ops[port->id].rx_pkt_burst = source_rx;
+	rte_eth_fp_ops[port->id].tx_pkt_burst = sink_tx;
+
+	conf.qsbr = rte_zmalloc("qsbr", rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE);
+	if (conf.qsbr == NULL || rte_rcu_qsbr_init(conf.qsbr, 1) != 0)
+		die("qsbr");
+	conf.nh = nh_table_new(1024, 16, conf.qsbr);
+	conf.punt = punt_new(1, 1024, conf.pool);
+	if (conf.nh == NULL || conf.punt == NULL)
+		die("tables");
+	neighbours_make(conf.nh, port, nh);
+	all.n_v4 = keep_routable(all.v4, all.n_v4);
+	all.n_v6 = keep_routable(all.v6, all.n_v6);
+	ip_prefix_parse("198.18.0.0/16", &one_v4);
+	ip_prefix_parse("2001:db8::/32", &one_v6);
+	conf.fib = fib_of(NULL, &one_v4, 1, nh);
+	fib_add(conf.fib, &one_v6, nh[0]);
+	struct fib *full = fib_of(NULL, all.v4, all.n_v4, nh);
+
+	for (size_t i = 0; i < all.n_v6; i++)
+		if (fib_add(full, &all.v6[i], nh[i % NEIGHBOURS]) != 0)
+			die("a route was refused");
+
+	rig.walk = worker_new(&conf, 0, rte_lcore_id(), "walk", graph_nodes);
+	rig.empty = empty_graph_new(&conf);
+	if (rig.walk == NULL || rig.empty == NULL)
+		die("graph");
+	rte_rcu_qsbr_thread_register(conf.qsbr, 0);
+	rte_rcu_qsbr_thread_online(conf.qsbr, 0);
+	report_note(report, "%u-byte frames, %u destinations, vectors of %u, %zu + %zu routes, "
+		"windows of %u ms, %s pages; cycles are TSC ticks at %lu MHz", FRAME_LEN, FRAMES,
+		GRAPH_RX_BURST, all.n_v4, all.n_v6, ms,
+		rte_eal_has_hugepages() ? "huge" : "4 KiB",
+		(unsigned long)(rte_get_tsc_hz() / 1000000));
+
+	struct frame *frames = frames_new(port, &one_v4, 1);
+	case_run(&rig, "v4-1route", conf.fib, frames);
+	rte_free(frames);
+	frames = frames_new(port, all.v4, all.n_v4);
+	case_run(&rig, "v4-full", full, frames);
+	rte_free(frames);
+	frames = frames_new(port, &one_v6, 1);
+	case_run(&rig, "v6-1route", conf.fib, frames);
+	rte_free(frames);
+	frames = frames_new(port, all.v6, all.n_v6);
+	case_run(&rig, "v6-full", full, frames);
+	rte_free(frames);
+
+	worker_free(rig.walk);
+	worker_free(rig.empty);
+	punt_free(conf.punt);
+	port_close(port);
+	prefixes_free(&all);
+	fib_free(conf.fib);
+	fib_free(full);
+	nh_table_free(conf.nh);
+}
+
+static void usage(void)
+{
+	fprintf(stderr, "usage: bench_forward [--json] [--no-huge] [--windows N] [--window-ms MS]\n"
+		"                     [--lcore CPU] [--data PREFIXES.txt.xz]\n");
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'}, {"no-huge", no_argument, NULL, 'n'},
+		{"windows", required_argument, NULL, 'w'},
+		{"window-ms", required_argument, NULL, 'm'},
+		{"data", required_argument, NULL, 'd'}, {"lcore", required_argument, NULL, 'l'}, {0},
+	};
+	unsigned int windows = WINDOWS_DEFAULT, ms = WINDOW_MS_DEFAULT;
+	const char *dir = getenv("NVAD_TEST_DATA"), *lcore = "0";
+	bool json = false, huge = true;
+	char data[512];
+	int c;
+
+	snprintf(data, sizeof(data), "%s/prefixes.txt.xz", dir != NULL ? dir : "tests/data");
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'j')
+			json = true;
+		else if (c == 'n')
+			huge = false;
+		else if (c == 'w')
+			windows = atoi(optarg);
+		else if (c == 'm')
+			ms = atoi(optarg);
+		else if (c == 'l')
+			lcore = optarg;
+		else if (c == 'd')
+			snprintf(data, sizeof(data), "%s", optarg);
+		else
+			usage();
+	}
+	if (windows < 5 || ms < 1 || optind != argc)
+		usage();
+
+	char *eal[] = {"bench_forward", "--in-memory", "--no-pci", "--no-telemetry", "--log-level=4",
+		"-l", (char *)(uintptr_t)lcore, huge ? NULL : "--no-huge", "-m", "512", NULL};
+	int eal_argc = huge ? 7 : 10;
+
+	if (rte_eal_init(eal_argc, eal) < 0) {
+		errno = rte_errno;
+		die("EAL");
+	}
+	struct report *report = report_new("forward");
+
+	run(report, data, windows, ms);
+	report_print(report, json);
+	report_free(report);
+	rte_eal_cleanup();
+	return 0;
+}
