@@ -18,12 +18,6 @@
 
 struct xdp_steer;
 
-struct xdp_counters {
-	uint64_t kernel_packets, kernel_bytes; /* passed to the kernel */
-	uint64_t socket_packets, socket_bytes; /* redirected to nvad */
-	uint64_t lost_packets, lost_bytes;     /* dropped: no socket on the queue they came in by */
-};
-
 /*
  * Takes a program of ours that a crash left on the device off it; one of somebody else is -EBUSY.
  * 0 or -errno with a text for the operator in err.
@@ -53,7 +47,7 @@ int xdp_steer_set_class(struct xdp_steer *s, enum xdp_class class, bool enabled)
 
 /* Summed over CPUs. 0 or -errno. */
 int xdp_steer_counters(const struct xdp_steer *s, enum xdp_class class,
-	struct xdp_counters *ret_counters);
+	struct xdp_class_counters *ret_counters);
 
 const char *xdp_class_name(enum xdp_class class); /* "bgp", "transit"... */
 

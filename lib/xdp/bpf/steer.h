@@ -20,4 +20,18 @@ enum xdp_class {
 #define XDP_CLASSES_ALL ((1u << XDP_CLASS_TRANSIT) - 1)
 #define XDP_ADDRESSES_MAX 1024
 
+#include <linux/types.h>
+
+/* An address: IPv6, or IPv4 as ::ffff:a.b.c.d; network order. */
+struct xdp_addr_key {
+	__be32 words[4];
+};
+
+/* A value of the map of counters, one a class and CPU. */
+struct xdp_class_counters {
+	__u64 kernel_packets, kernel_bytes; /* passed to the kernel */
+	__u64 socket_packets, socket_bytes; /* redirected to nvad */
+	__u64 lost_packets, lost_bytes;	    /* dropped: no socket on the queue they came in by */
+};
+
 #endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The kernel's side of a port: flags, MTU, MAC and channels of a netdev. Control thread. */
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <rte_string_fns.h>
+
+#include "port/port_priv.h"
+
+static int netdev_ioctl(const char *ifname, unsigned long request, struct ifreq *ifr)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	if (strlcpy(ifr->ifr_name, ifname, sizeof(ifr->ifr_name)) >= sizeof(ifr->ifr_name)) {
+		close(fd);
+		return -ENODEV;
+	}
+	rc = ioctl(fd, request, ifr) < 0 ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
+int netdev_index(const char *ifname)
+{
+	unsigned int index = if_nametoindex(ifname);
+
+	return index > 0 ? (int)index : -ENODEV;
+}
+
+int netdev_get_flags(const char *ifname)
+{
+	struct ifreq ifr = {0};
+	int rc = netdev_ioctl(ifname, SIOCGIFFLAGS, &ifr);
+
+	return rc < 0 ? rc : (uint16_t)ifr.ifr_flags;
+}
+
+int netdev_set_up(const char *ifname)
+{
+	struct ifreq ifr = {0};
+	int rc = netdev_ioctl(ifname, SIOCGIFFLAGS, &ifr);
+
+	if (rc < 0 || ifr.ifr_flags & IFF_UP)
+		return rc;
+	ifr.ifr_flags |= IFF_UP;
+	return netdev_ioctl(ifname, SIOCSIFFLAGS, &ifr);
+}
+
+int netdev_get_mtu(const char *ifname)
+{
+	struct ifreq ifr = {0};
+	int rc = netdev_ioctl(ifname, SIOCGIFMTU, &ifr);
+
+	return rc < 0 ? rc : ifr.ifr_mtu;
+}
+
+int netdev_get_mac(const char *ifname, struct rte_ether_addr *ret_mac)
+{
+	struct ifreq ifr = {0};
+	int rc = netdev_ioctl(ifname, SIOCGIFHWADDR, &ifr);
+
+	if (rc == 0)
+		memcpy(ret_mac, ifr.ifr_hwaddr.sa_data, sizeof(*ret_mac));
+	return rc;
+}
+
+int netdev_set_mac(const char *ifname, const struct rte_ether_addr *mac)
+{
+	struct ifreq ifr = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
+
+	memcpy(ifr.ifr_hwaddr.sa_data, mac, sizeof(*mac));
+	return netdev_ioctl(ifname, SIOCSIFHWADDR, &ifr);
+}
+
+int netdev_limit_channels(const char *ifname, unsigned int queues, unsigned int *ret_channels)
+{
+	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+	struct ifreq ifr = {.ifr_data = (void *)&channels};
+	int rc = netdev_ioctl(ifname, SIOCETHTOOL, &ifr);
+
+	*ret_channels = 1;
+	if (rc == -EOPNOTSUPP)
+		return 0;
+	if (rc < 0)
+		return rc;
+	if (channels.combined_count > 0)
+		*ret_channels = channels.combined_count;
+	if (*ret_channels <= queues)
+		return 0;
+	channels.cmd = ETHTOOL_SCHANNELS;
+	channels.combined_count = queues;
+	return netdev_ioctl(ifname, SIOCETHTOOL, &ifr);
+}
+
+bool netdev_may_configure(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+	const uint32_t wanted = 1u << CAP_NET_ADMIN | 1u << CAP_NET_RAW;
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return false;
+	return (data[0].effective & wanted) == wanted;
+}
