@@ -157,20 +157,7 @@ static uint32_t cover(const struct dir24_8 *d, uint32_t addr, unsigned int len)
 	/* A leaf of a shorter prefix in the other half of the prefix one bit up is that of the longest
 	 * one that covers both halves. */
 	e = dir24_8_lookup(d, addr ^ 1u << (32 - len));
-	if (entry_len(e) < len)
-		return e;
-	while (len-- > 0) {
-		struct route_key key;
-		const uint64_t *route;
-
-		if (d->routes.by_len[len] == 0)
-			continue;
-		key = route_key_v4(len > 0 ? addr & UINT32_MAX << (32 - len) : 0, len);
-		route = routes_find(&d->routes, &key);
-		if (route != NULL)
-			return entry_leaf(route_nh(*route), len);
-	}
-	return 0;
+	return entry_len(e) < len ? e : routes_cover(&d->routes, (uint64_t)addr << 32, 0, len);
 }
 
 int dir24_8_del(struct dir24_8 *d, uint32_t addr, unsigned int len)

@@ -389,21 +389,7 @@ static uint32_t cover(const struct poptrie *p, uint64_t hi, uint64_t lo, unsigne
 		return 0;
 	e = len <= 64 ? poptrie_lookup(p, hi ^ 1ULL << (64 - len), lo) :
 			poptrie_lookup(p, hi, lo ^ 1ULL << (128 - len));
-	if (entry_len(e) < len)
-		return e;
-	while (len-- > 0) {
-		struct route_key key;
-		const uint64_t *route;
-
-		if (p->routes.by_len[len] == 0)
-			continue;
-		key = route_key_v6(len == 0 ? 0 : len < 64 ? hi & UINT64_MAX << (64 - len) : hi,
-			len <= 64 ? 0 : lo & UINT64_MAX << (128 - len), len);
-		route = routes_find(&p->routes, &key);
-		if (route != NULL)
-			return entry_leaf(route_nh(*route), len);
-	}
-	return 0;
+	return entry_len(e) < len ? e : routes_cover(&p->routes, hi, lo, len);
 }
 
 int poptrie_del(struct poptrie *p, uint64_t hi, uint64_t lo, unsigned int len)

@@ -131,3 +131,31 @@ void routes_prefetch(const struct routes *r, const struct route_key *key)
 {
 	rte_prefetch0(slot(r, home(r, key->w)));
 }
+
+static struct route_key key_of(const struct routes *r, uint64_t hi, uint64_t lo, unsigned int len)
+{
+	hi = len == 0 ? 0 : len < 64 ? hi & UINT64_MAX << (64 - len) : hi;
+	lo = len <= 64 ? 0 : lo & UINT64_MAX << (128 - len);
+	return r->words == 1 ? route_key_v4(hi >> 32, len) : route_key_v6(hi, lo, len);
+}
+
+uint32_t routes_cover(const struct routes *r, uint64_t hi, uint64_t lo, unsigned int len)
+{
+	struct route_key key[128];
+	unsigned int n = 0;
+
+	/* Of every length that there is, the longest first; their loads overlap. */
+	while (len-- > 0) {
+		if (r->by_len[len] == 0)
+			continue;
+		key[n] = key_of(r, hi, lo, len);
+		routes_prefetch(r, &key[n++]);
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		const uint64_t *last = routes_find(r, &key[i]);
+
+		if (last != NULL)
+			return *last & (ROUTES_USED - 1);
+	}
+	return 0;
+}

@@ -52,6 +52,11 @@ uint64_t *routes_find(const struct routes *r, const struct route_key *key);
 void routes_insert(struct routes *r, const struct route_key *key, uint32_t nh);
 /* `last` is what routes_find returned. */
 void routes_remove(struct routes *r, uint64_t *last);
+/*
+ * The leaf (fib/entry.h) of the longest prefix shorter than `len` that covers the address (IPv4: in
+ * the upper half of hi), 0 without one.
+ */
+uint32_t routes_cover(const struct routes *r, uint64_t hi, uint64_t lo, unsigned int len);
 void routes_prefetch(const struct routes *r, const struct route_key *key);
 size_t routes_bytes(const struct routes *r);
 
