@@ -109,54 +109,58 @@ static void frame_fill(struct frame *f, const struct port *port, const struct ip
 }
 
 /* A million frames to random hosts of random prefixes. */
-static struct frame *frames_new(const struct port *port, const struct ip_prefix *prefixes, size_t n)
+static struct frame *frames_new(const struct port *port, const struct prefixes *list)
 {
 	struct frame *frames = rte_malloc("frames", FRAMES * sizeof(*frames), 64);
+	struct ip_addr *dst = malloc(FRAMES * sizeof(*dst));
 	uint64_t state = 1;
 
-	if (frames == NULL)
+	if (frames == NULL || dst == NULL)
 		die("no memory for the frames");
-	for (uint32_t i = 0; i < FRAMES; i++) {
-		struct ip_addr dst =
-			prefixes_random_host(&prefixes[prefixes_random(&state) % n], &state);
-
-		frame_fill(&frames[i], port, &dst, &state);
-	}
+	prefixes_draw(list, 1, dst, FRAMES);
+	for (uint32_t i = 0; i < FRAMES; i++)
+		frame_fill(&frames[i], port, &dst[i], &state);
+	free(dst);
 	return frames;
 }
 
 /* Martian prefixes of the real list would measure the drop node. */
-static size_t keep_routable(struct ip_prefix *p, size_t n)
+static void keep_routable(struct prefixes *list)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		uint8_t o = p[i].addr.bytes[0];
-		bool ok = p[i].addr.family == IP_V4 ? o != 0 && o != 127 && o < 224 :
-						      o != 0 && o < 0xfe;
+	for (size_t i = 0; i < list->n; i++) {
+		uint8_t o = list->p[i].addr.bytes[0];
+		bool ok = list->p[i].addr.family == IP_V4 ? o != 0 && o != 127 && o < 224 :
+							    o != 0 && o < 0xfe;
 
 		if (ok)
-			p[kept++] = p[i];
+			list->p[kept++] = list->p[i];
 	}
-	return kept;
+	list->n = kept;
 }
 
-static struct fib *fib_of(struct rte_rcu_qsbr *qsbr, const struct ip_prefix *p, size_t n,
-	const uint32_t *nh)
+static void routes_add(struct fib *fib, const struct prefixes *list, const uint32_t *nh)
 {
-	struct fib_conf conf = {.max_v4_groups = 65536, .qsbr = qsbr};
-	struct fib *fib = fib_new(&conf);
-
-	if (fib == NULL)
-		die("no memory for the table");
-	for (size_t i = 0; i < n; i++) {
-		int ret = fib_add(fib, &p[i], nh[i % NEIGHBOURS]);
+	for (size_t i = 0; i < list->n; i++) {
+		int ret = fib_add(fib, &list->p[i], nh[i % NEIGHBOURS]);
 
 		if (ret != 0) {
 			errno = -ret;
 			die("a route was refused");
 		}
 	}
+}
+
+static struct fib *fib_of(const struct prefixes *v4, const struct prefixes *v6, const uint32_t *nh)
+{
+	struct fib_conf conf = {.max_v4_groups = 65536};
+	struct fib *fib = fib_new(&conf);
+
+	if (fib == NULL)
+		die("no memory for the table");
+	routes_add(fib, v4, nh);
+	routes_add(fib, v6, nh);
 	return fib;
 }
 
@@ -260,93 +264,97 @@ static struct worker *empty_graph_new(const struct worker_conf *conf)
 	return worker_new(conf, 0, rte_lcore_id(), "empty", nodes);
 }
 
-static void run(struct report *report, const char *data, unsigned int windows, unsigned int ms)
+static struct port *rig_port_open(struct rte_mempool *pool)
 {
-	static struct config_port port_conf = {
+	static const struct config_port conf = {
 		.name = "bench", .device.kind = CONFIG_DEVICE_NULL, .mtu_bytes = 1500,
 	};
-	struct ip_prefix one_v4, one_v6;
-	struct worker_conf conf = {.workers = 1, .poll = CONFIG_POLL_BUSY};
-	struct rig rig = {.windows = windows, .ms = ms, .report = report};
-	struct prefixes all;
-	uint32_t nh[NEIGHBOURS];
 	char err[256];
-	struct port *port;
-	int ret = prefixes_load(data, &all);
+	struct port *port = port_open(&conf, 1, pool, err, sizeof(err));
 
-	if (ret != 0) {
-		errno = -ret;
-		die(data);
-	}
-	if (pkt_meta_register() != 0)
-		die("mbuf field");
-	conf.pool = rte_pktmbuf_pool_create("bench", POOL_SIZE, 512, 0,
-		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	if (conf.pool == NULL)
-		die("no memory for packets");
-	port = port_open(&port_conf, 1, conf.pool, err, sizeof(err));
 	if (port == NULL) {
 		fprintf(stderr, "bench_forward: %s\n", err);
 		exit(1);
 	}
 	source.port = port->id;
-	source.pool = conf.pool;
+	source.pool = pool;
 	rte_eth_fp_ops[port->id].rx_pkt_burst = source_rx;
 	rte_eth_fp_ops[port->id].tx_pkt_burst = sink_tx;
+	return port;
+}
 
-	conf.qsbr = rte_zmalloc("qsbr", rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE);
-	if (conf.qsbr == NULL || rte_rcu_qsbr_init(conf.qsbr, 1) != 0)
+static void worker_conf_make(struct worker_conf *conf)
+{
+	if (pkt_meta_register() != 0)
+		die("mbuf field");
+	conf->pool = rte_pktmbuf_pool_create("bench", POOL_SIZE, 512, 0,
+		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	if (conf->pool == NULL)
+		die("no memory for packets");
+	conf->qsbr = rte_zmalloc("qsbr", rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE);
+	if (conf->qsbr == NULL || rte_rcu_qsbr_init(conf->qsbr, 1) != 0)
 		die("qsbr");
-	conf.nh = nh_table_new(1024, 16, conf.qsbr);
-	conf.punt = punt_new(1, 1024, conf.pool);
-	if (conf.nh == NULL || conf.punt == NULL)
+	rte_rcu_qsbr_thread_register(conf->qsbr, 0);
+	rte_rcu_qsbr_thread_online(conf->qsbr, 0);
+	conf->nh = nh_table_new(1024, 16, conf->qsbr);
+	conf->punt = punt_new(1, 1024, conf->pool);
+	if (conf->nh == NULL || conf->punt == NULL)
 		die("tables");
-	neighbours_make(conf.nh, port, nh);
-	all.n_v4 = keep_routable(all.v4, all.n_v4);
-	all.n_v6 = keep_routable(all.v6, all.n_v6);
+}
+
+static void run(struct report *report, const char *data, unsigned int windows, unsigned int ms)
+{
+	struct worker_conf conf = {.workers = 1, .poll = CONFIG_POLL_BUSY};
+	struct rig rig = {.windows = windows, .ms = ms, .report = report};
+	struct ip_prefix one_v4, one_v6;
+	struct prefixes one[2] = {{&one_v4, 1}, {&one_v6, 1}}, all[2];
+	struct fib *fib_one, *fib_full;
+	uint32_t nh[NEIGHBOURS];
+	struct port *port;
+
+	prefixes_load(data, &all[0], &all[1]);
+	keep_routable(&all[0]);
+	keep_routable(&all[1]);
 	ip_prefix_parse("198.18.0.0/16", &one_v4);
 	ip_prefix_parse("2001:db8::/32", &one_v6);
-	conf.fib = fib_of(NULL, &one_v4, 1, nh);
-	fib_add(conf.fib, &one_v6, nh[0]);
-	struct fib *full = fib_of(NULL, all.v4, all.n_v4, nh);
-
-	for (size_t i = 0; i < all.n_v6; i++)
-		if (fib_add(full, &all.v6[i], nh[i % NEIGHBOURS]) != 0)
-			die("a route was refused");
-
+	worker_conf_make(&conf);
+	port = rig_port_open(conf.pool);
+	neighbours_make(conf.nh, port, nh);
+	fib_one = fib_of(&one[0], &one[1], nh);
+	fib_full = fib_of(&all[0], &all[1], nh);
+	conf.fib = fib_one;
 	rig.walk = worker_new(&conf, 0, rte_lcore_id(), "walk", graph_nodes);
 	rig.empty = empty_graph_new(&conf);
 	if (rig.walk == NULL || rig.empty == NULL)
 		die("graph");
-	rte_rcu_qsbr_thread_register(conf.qsbr, 0);
-	rte_rcu_qsbr_thread_online(conf.qsbr, 0);
 	report_note(report, "%u-byte frames, %u destinations, vectors of %u, %zu + %zu routes, "
-		"windows of %u ms, %s pages; cycles are TSC ticks at %lu MHz", FRAME_LEN, FRAMES,
-		GRAPH_RX_BURST, all.n_v4, all.n_v6, ms,
+		"windows of %u ms, %s pages; cycles are TSC ticks at %lu MHz; baseline: rx to tx",
+		FRAME_LEN, FRAMES, GRAPH_RX_BURST, all[0].n, all[1].n, ms,
 		rte_eal_has_hugepages() ? "huge" : "4 KiB",
 		(unsigned long)(rte_get_tsc_hz() / 1000000));
 
-	struct frame *frames = frames_new(port, &one_v4, 1);
-	case_run(&rig, "v4-1route", conf.fib, frames);
-	rte_free(frames);
-	frames = frames_new(port, all.v4, all.n_v4);
-	case_run(&rig, "v4-full", full, frames);
-	rte_free(frames);
-	frames = frames_new(port, &one_v6, 1);
-	case_run(&rig, "v6-1route", conf.fib, frames);
-	rte_free(frames);
-	frames = frames_new(port, all.v6, all.n_v6);
-	case_run(&rig, "v6-full", full, frames);
-	rte_free(frames);
+	for (unsigned int v = 0; v < 2; v++) {
+		static const char *const names[2][2] = {{"v4-1route", "v4-full"},
+			{"v6-1route", "v6-full"}};
+		struct frame *frames = frames_new(port, &one[v]);
+
+		case_run(&rig, names[v][0], fib_one, frames);
+		rte_free(frames);
+		frames = frames_new(port, &all[v]);
+		case_run(&rig, names[v][1], fib_full, frames);
+		rte_free(frames);
+	}
 
 	worker_free(rig.walk);
 	worker_free(rig.empty);
 	punt_free(conf.punt);
 	port_close(port);
-	prefixes_free(&all);
-	fib_free(conf.fib);
-	fib_free(full);
+	free(all[0].p);
+	free(all[1].p);
+	fib_free(fib_one);
+	fib_free(fib_full);
 	nh_table_free(conf.nh);
+	rte_mempool_free(conf.pool);
 }
 
 static void usage(void)
@@ -365,12 +373,10 @@ int main(int argc, char **argv)
 		{"data", required_argument, NULL, 'd'}, {"lcore", required_argument, NULL, 'l'}, {0},
 	};
 	unsigned int windows = WINDOWS_DEFAULT, ms = WINDOW_MS_DEFAULT;
-	const char *dir = getenv("NVAD_TEST_DATA"), *lcore = "0";
+	const char *data = NULL, *lcore = "0";
 	bool json = false, huge = true;
-	char data[512];
 	int c;
 
-	snprintf(data, sizeof(data), "%s/prefixes.txt.xz", dir != NULL ? dir : "tests/data");
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'j')
 			json = true;
@@ -383,7 +389,7 @@ int main(int argc, char **argv)
 		else if (c == 'l')
 			lcore = optarg;
 		else if (c == 'd')
-			snprintf(data, sizeof(data), "%s", optarg);
+			data = optarg;
 		else
 			usage();
 	}
