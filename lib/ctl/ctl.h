@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The operator's door: a unix socket that takes one JSON request a line and answers with rows
+ * (docs/nvactl.md has the protocol). Control thread; a command reads the modules and changes nothing.
+ */
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
+
+#include <event2/event.h>
+
+#include "bgp/bgp.h"
+#include "config/config.h"
+#include "fib/fib.h"
+#include "fib/nh.h"
+#include "fibsync/fibsync.h"
+#include "graph/worker.h"
+#include "neigh/neigh.h"
+#include "punt/punt.h"
+#include "rib/rib.h"
+
+struct ctl;
+
+/* What commands look at. A part that does not run is NULL, and its commands say so. */
+struct ctl_context {
+	const struct config *conf; /* never NULL */
+	struct fib *fib;
+	struct nh_table *nh;
+	struct punt *punt;
+	struct neigh_table *neigh;
+	struct fibsync *fibsync;
+	struct rib *rib;
+	struct bgp *bgp;
+	struct worker_set *workers;
+};
+
+/*
+ * Listens on conf->system.socket, mode 0660, group conf->system.socket_group. A socket file that
+ * nobody listens on is replaced. The context must outlive the server. SIGPIPE must be ignored.
+ * NULL with errno and a text for the operator in err.
+ */
+struct ctl *ctl_new(struct event_base *base, const struct ctl_context *context, char *err,
+	size_t err_len);
+/* Closes the clients and removes the socket file where it is still ours. NULL is legal. */
+void ctl_free(struct ctl *c);
+
+#endif
