@@ -55,18 +55,33 @@ void fibsync_complain(struct fibsync *s, const struct ip_prefix *prefix, int err
 		IP_PREFIX_TEXT(prefix), strerror(-error), s->failed.count);
 }
 
+int fibsync_write(struct fibsync *s, const struct ip_prefix *prefix, uint32_t nh)
+{
+	s->n_writes++;
+	return fib_add(s->conf.fib, prefix, nh);
+}
+
+void fibsync_erase(struct fibsync *s, const struct ip_prefix *prefix)
+{
+	s->n_writes++;
+	fib_del(s->conf.fib, prefix);
+}
+
 /* Next hops that the RIB tracks. */
 
-static void resolve(struct fibsync *s, struct fs_hop *h)
+/* Returns whether it resolves otherwise than before. */
+static bool resolve(struct fibsync *s, struct fs_hop *h)
 {
 	struct fs_gateway gateways[CONFIG_VIA_MAX];
 	unsigned int n = underlay_resolve(s, &h->node.prefix.addr, gateways, NULL), got = 0;
 	struct fs_path *old = h->path;
+	bool changed;
 
 	h->path = n > 0 ? path_to_gateways(s, gateways, n, &got) : NULL;
 	h->partial = got < n || (n > 0 && h->path == NULL);
-	h->changed = h->changed || h->path != old;
+	changed = h->path != old;
 	path_unref(s, old);
+	return changed;
 }
 
 static bool on_track(void *arg, struct rib_hop *hop)
@@ -88,7 +103,6 @@ static bool on_track(void *arg, struct rib_hop *hop)
 			return false;
 		}
 		resolve(s, h);
-		h->changed = false;
 	}
 	h->refs++;
 	hop->sink = h;
@@ -111,26 +125,18 @@ static void on_untrack(void *arg, struct rib_hop *hop)
 void fibsync_review_hops(struct fibsync *s, bool only_unresolved)
 {
 	struct ptree_node *n;
-	struct ip_prefix at;
 
 	PTREE_FOREACH(&s->hops, n) {
-		if (!only_unresolved || hop_of(n)->path == NULL || hop_of(n)->partial)
-			resolve(s, hop_of(n));
-	}
-	/* What the RIB does when told may free hops: the walk goes on from the prefix. */
-	for (n = ptree_first_from(&s->hops, NULL); n != NULL;) {
 		struct fs_hop *h = hop_of(n);
 
-		if (!h->changed) {
-			n = ptree_next(&s->hops, n);
+		if (only_unresolved && h->path != NULL && !h->partial)
 			continue;
-		}
-		at = n->prefix;
-		h->changed = false;
-		if (s->rib != NULL)
-			rib_next_hop_changed(s->rib, &at.addr, h->path != NULL);
-		n = ptree_first_from(&s->hops, &at);
+		if (resolve(s, h))
+			rib_next_hop_changed(s->rib, &n->prefix.addr, h->path != NULL);
 	}
+	/* All are marked before the first is decided: no route moves twice. */
+	if (s->rib != NULL)
+		rib_run(s->rib, RIB_SLICE);
 }
 
 void fibsync_port_changed(struct fibsync *s, uint16_t port_id, bool up)
@@ -138,9 +144,9 @@ void fibsync_port_changed(struct fibsync *s, uint16_t port_id, bool up)
 	if (port_id >= PORT_MAX || s->down[port_id] == !up)
 		return;
 	s->down[port_id] = !up;
-	fibsync_review_hops(s, false);
 	if (s->rib != NULL)
 		rib_port_changed(s->rib, port_id, up);
+	fibsync_review_hops(s, false);
 }
 
 /* Routes. */
@@ -223,7 +229,7 @@ static void withdraw(struct fibsync *s, struct rib_entry *e)
 	e->sink = NULL;
 	s->n_routes--;
 	if (!host_take_over(s, &e->node.prefix))
-		fib_del(s->conf.fib, &e->node.prefix);
+		fibsync_erase(s, &e->node.prefix);
 	path_unref(s, old);
 	hosts_review(s, &e->node.prefix);
 }
@@ -245,7 +251,7 @@ static void on_changed(void *arg, struct rib_entry *e)
 		set_failed(s, &e->node.prefix, false);
 		return;
 	}
-	ret = path != NULL ? fib_add(s->conf.fib, &e->node.prefix, path->nh) : -ENOSPC;
+	ret = path != NULL ? fibsync_write(s, &e->node.prefix, path->nh) : -ENOSPC;
 	set_failed(s, &e->node.prefix, ret < 0);
 	if (ret < 0) {
 		/* What stood there before stays; fibsync_run() tries again. */
@@ -305,6 +311,7 @@ void fibsync_get_stats(const struct fibsync *s, struct fibsync_stats *ret_stats)
 		.routes = s->n_routes + s->n_hosts,
 		.hosts = s->n_hosts,
 		.paths = s->n_paths,
+		.writes = s->n_writes,
 		.failed = s->failed.count,
 	};
 	PTREE_FOREACH(&s->hops, n)

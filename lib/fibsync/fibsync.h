@@ -51,6 +51,7 @@ struct fibsync_stats {
 	uint64_t routes;    /* in the FIB, host routes of neighbours included */
 	uint64_t hosts;	    /* of these, host routes of neighbours */
 	uint64_t paths;	    /* distinct adjacencies, groups and others that routes lead to */
+	uint64_t writes;    /* to the FIB since start */
 	uint64_t failed;    /* refused for want of room: the FIB is not what the RIB says */
 	uint64_t unresolved; /* tracked next hops that do not resolve */
 };

@@ -38,7 +38,6 @@ struct fs_hop {
 	uint32_t refs;
 	struct fs_path *path; /* NULL: does not resolve */
 	bool partial;	      /* a gateway is missing for want of room */
-	bool changed;	      /* the RIB is to be told */
 };
 
 /* Either a connected prefix or a configured route. */
@@ -71,7 +70,7 @@ struct fibsync {
 	struct ip_prefix retry_from; /* where the next round over `failed` goes on */
 	bool host_failed;
 	uint64_t last_run_ms, last_log_ms;
-	uint64_t n_routes, n_hosts, n_paths;
+	uint64_t n_routes, n_hosts, n_paths, n_writes;
 };
 
 /* underlay.c: the gateways for an address, at most CONFIG_VIA_MAX; 0 where it does not resolve.
@@ -102,9 +101,12 @@ void hosts_review(struct fibsync *s, const struct ip_prefix *prefix);
 void hosts_retry(struct fibsync *s);
 void hosts_free(struct fibsync *s);
 
-/* fibsync.c: a line for the operator, at most one in ten seconds. */
+/* fibsync.c: the two writers of the FIB. 0 or -errno. */
+int fibsync_write(struct fibsync *s, const struct ip_prefix *prefix, uint32_t nh);
+void fibsync_erase(struct fibsync *s, const struct ip_prefix *prefix);
+/* A line for the operator, at most one in ten seconds. */
 void fibsync_complain(struct fibsync *s, const struct ip_prefix *prefix, int error);
-/* The next hops that resolve otherwise than they did: the RIB is told. */
+/* Resolves the tracked next hops again; the RIB is told of those that changed, and runs a slice. */
 void fibsync_review_hops(struct fibsync *s, bool only_unresolved);
 
 #endif

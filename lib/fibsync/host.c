@@ -51,7 +51,7 @@ static void set_installed(struct fibsync *s, struct fs_host *h, bool installed)
 
 static bool write_host(struct fibsync *s, struct fs_host *h)
 {
-	int ret = fib_add(s->conf.fib, &h->node.prefix, h->nh);
+	int ret = fibsync_write(s, &h->node.prefix, h->nh);
 
 	if (ret < 0) {
 		s->host_failed = true;
@@ -69,7 +69,7 @@ static void review(struct fibsync *s, struct fs_host *h)
 	if (due && !h->installed) {
 		write_host(s, h);
 	} else if (!due && h->installed) {
-		fib_del(s->conf.fib, &h->node.prefix);
+		fibsync_erase(s, &h->node.prefix);
 		set_installed(s, h, false);
 	}
 }
@@ -142,7 +142,7 @@ void fibsync_host_route(void *arg, const struct ip_addr *addr, uint32_t nh, bool
 	if (h == NULL)
 		return;
 	if (h->installed) {
-		fib_del(s->conf.fib, &prefix);
+		fibsync_erase(s, &prefix);
 		set_installed(s, h, false);
 	}
 	ptree_remove(&s->hosts, &h->node);

@@ -194,7 +194,6 @@ void rib_next_hop_changed(struct rib *r, const struct ip_addr *next_hop, bool re
 			hop_redo(r, hop);
 		}
 	}
-	rib_run(r, RIB_SLICE);
 }
 
 void rib_port_changed(struct rib *r, uint16_t port, bool up)
@@ -210,7 +209,6 @@ void rib_port_changed(struct rib *r, uint16_t port, bool up)
 			hop_redo(r, hop);
 		}
 	}
-	rib_run(r, RIB_SLICE);
 }
 
 bool rib_run(struct rib *r, unsigned int budget)

@@ -89,17 +89,18 @@ int rib_add(struct rib *r, const struct ip_prefix *prefix, enum rib_source sourc
 int rib_del(struct rib *r, const struct ip_prefix *prefix, enum rib_source source,
 	const struct ip_addr *next_hop);
 
-/* A tracked next hop began or ceased to resolve, or resolves otherwise: the routes over it are
- * decided again and `changed` is called for each, in slices. */
+/* A tracked next hop began or ceased to resolve, or resolves otherwise: rib_run() decides the routes
+ * over it again and calls `changed` for each. */
 void rib_next_hop_changed(struct rib *r, const struct ip_addr *next_hop, bool resolves);
-/* A port went up or down: so do the RIB_GLEAN routes on it. */
+/* A port went up or down, and with it the RIB_GLEAN routes on it: as above. */
 void rib_port_changed(struct rib *r, uint16_t port, bool up);
 
 /*
  * The next slice of what peers that went down and next hops that changed left to do: up to `budget`
- * routes. Returns true where there is more. Those events run a first slice themselves, enough for
- * small tables; the control loop calls this often (every few ms), cheap when idle.
+ * routes. Returns true where there is more. The end of a session runs a first slice itself, enough
+ * for small tables; the control loop calls this often (every few ms), cheap when idle.
  */
+#define RIB_SLICE 4096 /* about 2 ms */
 bool rib_run(struct rib *r, unsigned int budget);
 
 /* The BGP side, for bgp_new(); arg is the struct rib. */

@@ -9,9 +9,6 @@
 #include "rib/rib.h"
 #include "rib/slab.h"
 
-/* Routes that an event handles at once, before it leaves the rest to rib_run(). */
-#define RIB_SLICE 4096
-
 struct adj_out {
 	struct ptree entries; /* struct out_entry */
 	struct rib_link queue;

@@ -189,8 +189,10 @@ static void test_sources(void **state)
 	assert_int_equal(routes(r)->source, RIB_CONNECTED);
 	assert_false(routes(r)->next->multipath);
 	rib_port_changed(r, 3, false);
+	rib_run(r, 10);
 	assert_int_equal(routes(r)->source, RIB_STATIC);
 	rib_port_changed(r, 3, true);
+	rib_run(r, 10);
 	assert_int_equal(routes(r)->source, RIB_CONNECTED);
 	rib_free(r);
 }

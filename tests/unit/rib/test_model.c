@@ -210,6 +210,8 @@ static void one_step(struct rib *r, uint64_t *rng)
 		resolves[nh] = !resolves[nh];
 		a = addr(next_hop_text(nh));
 		rib_next_hop_changed(r, &a, resolves[nh]);
+		while (rib_run(r, 3))
+			;
 	} else if (what < 60) {
 		if (local[i])
 			assert_int_equal(rib_del(r, &prefixes[i], RIB_STATIC, NULL), 0);

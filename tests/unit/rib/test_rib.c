@@ -116,8 +116,10 @@ static void test_next_hops(void **state)
 	assert_null(best(r, "10.2.0.0/16"));
 	assert_null(best(r, "10.3.0.0/16"));
 	rib_next_hop_changed(r, &far, true);
+	assert_false(rib_run(r, 10));
 	assert_non_null(best(r, "10.3.0.0/16"));
 	rib_next_hop_changed(r, &far, false);
+	assert_false(rib_run(r, 10));
 	assert_null(best(r, "10.3.0.0/16"));
 	assert_int_equal(rib_del(r, &own_host, RIB_LOCAL, NULL), 0);
 	assert_non_null(best(r, "10.2.0.0/16"));
