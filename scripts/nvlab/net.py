@@ -5,10 +5,12 @@ A Net owns every namespace whose name starts with its prefix, and a run director
 configurations, sockets and logs. What runs inside its namespaces is found by the kernel
 (`ip netns pids`), so that down() also cleans up after a lab whose creator was killed.
 """
+import contextlib
 import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -22,8 +24,8 @@ net.ipv6.conf.default.router_solicitations=0
 net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
 """.split()
 
-PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
+PR_SET_PDEATHSIG, CLONE_NEWNET = 1, 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class NetError(Exception):
@@ -102,6 +104,25 @@ class Net:
         """Runs a command in a namespace and returns the CompletedProcess, whatever its status."""
         return subprocess.run(self.argv(node, argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               text=True, timeout=timeout, **kw)
+
+    @contextlib.contextmanager
+    def inside(self, node):
+        """The calling thread is in a namespace: sockets made here stay there."""
+        with open("/proc/thread-self/ns/net") as home, open("/run/netns/" + self.ns(node)) as there:
+            if _libc.setns(there.fileno(), CLONE_NEWNET):
+                raise NetError("setns: " + os.strerror(ctypes.get_errno()))
+            try:
+                yield
+            finally:
+                if _libc.setns(home.fileno(), CLONE_NEWNET):
+                    os._exit(1)  # nothing may go on in the wrong namespace
+
+    def frames(self, node, ifname):
+        """A packet socket that sends and receives whole Ethernet frames."""
+        with self.inside(node):
+            s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+            s.bind((ifname, 0))
+            return s
 
     def link(self, node_a, if_a, node_b, if_b, mac_a=None, mac_b=None, mtu=1500):
         """A veth pair, up on both sides, with offloads off: what leaves is what is on the wire."""
