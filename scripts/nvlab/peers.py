@@ -6,6 +6,7 @@ routes into the tables of all NICs with the instance's metric: instances die sep
 that either knows stays programmed. NO_ADVERTISE reaches the agent, as in Azure it reaches the NICs.
 """
 import os
+import shutil
 
 from . import region
 from .net import NetError, wait_for
@@ -125,11 +126,15 @@ def start_rs_frr(net, rs):
     conf += "route-map NVA-IN permit 10\n set comm-list NOADV delete\n set ipv6 next-hop prefer-global\n!\n"
     conf += "route-map NVA-OUT permit 10\n set ip next-hop %s\n set ipv6 next-hop global %s\n!\n" % (nic.v4, nic.v6)
     path = write(net, rs + ".conf", conf)
-    zebra = write(net, rs + "-zebra.conf", "hostname %s\n" % rs)
-    common = ["-u", "root", "-g", "root", "--vty_socket", d, "-z", d + "/zserv.api", "-P", "0"]
+    zebra = write(net, rs + "-zebra.conf", "hostname %s\nip nht resolve-via-default\nipv6 nht resolve-via-default\n" % rs)
+    for f in (d, path, zebra):
+        shutil.chown(f, "frr", "frr")
+    common = ["--vty_socket", d, "-z", d + "/zserv.api", "-P", "0"]
     lib = "/usr/lib/frr/"
     net.spawn(rs, rs + "-zebra", [lib + "zebra", "-f", zebra, "-i", d + "/zebra.pid"] + common)
-    wait_for("zebra of " + rs, lambda: os.path.exists(d + "/zserv.api"))
+    wait_for("zebra of " + rs, lambda: os.path.exists(d + "/zserv.api") or not net.alive(rs + "-zebra"))
+    if not net.alive(rs + "-zebra"):
+        raise NetError("zebra of %s ended: %s" % (rs, net.log(rs + "-zebra", 5)))
     net.spawn(rs, rs, [lib + "bgpd", "-f", path, "-i", d + "/bgpd.pid"] + common)
 
 
