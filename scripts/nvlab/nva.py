@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The NVA of a region: nvad, or BIRD with kernel forwarding as a stand-in to compare with."""
+import collections
 import json
 import os
 import signal
@@ -112,8 +113,8 @@ class Nvad:
         return json.loads(self.ctl("show", *words).stdout)["rows"]
 
     def drops(self):
-        """{reason: packets}, reasons that never happened too (0)."""
-        return {r["reason"]: r["packets"] for r in self.show("drops")}
+        """{reason: packets}; 0 for what never happened."""
+        return collections.Counter({r["reason"]: r["packets"] for r in self.show("drops")})
 
     def fib(self, address):
         """The FIB's row for an address, {} where it has no route."""

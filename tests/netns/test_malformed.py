@@ -9,17 +9,12 @@ import pytest
 from lan import Lan
 from nvlab.net import wait_for
 from nvlab.traffic import Flow
-from scapy.all import (ARP, ICMP, IP, UDP, Ether, ICMPv6EchoRequest, ICMPv6ND_NS,
-                       ICMPv6NDOptSrcLLAddr, IPv6, IPv6ExtHdrHopByHop, Raw)
+from scapy.all import ARP, ICMP, IP, UDP, ICMPv6EchoRequest, ICMPv6ND_NS, IPv6, IPv6ExtHdrHopByHop, Raw
 
 COPIES = 5
 V4, V6 = {"src": "10.9.1.10", "dst": "10.9.2.10"}, {"src": "fd00:10:9:1::10", "dst": "fd00:10:9:2::10"}
 OWN4, OWN6 = "10.9.1.4", "fd00:10:9:1::4"
 SOLICITED = "ff02::1:ff00:4"
-
-
-def eth(**kw):
-    return Ether(src="02:00:00:00:00:77", dst="NVAD", **kw)
 
 
 def udp():
@@ -124,7 +119,7 @@ class Wire:
         self.sock = net.frames("lan1", "eth0")
         self.mac = net.mac_of_nvad(nvad, "lan1")
 
-    def frame(self, ethertype, payload, mac=None, pad=False):
+    def frame(self, ethertype, payload, mac=None):
         mac = mac or ("33:33:ff:00:00:04" if payload[24:28] == b"\xff\x02\0\0" and ethertype == IP6 else self.mac)
         return mac_bytes(mac) + mac_bytes("020000000077") + struct.pack("!H", ethertype) + payload
 
