@@ -84,9 +84,10 @@ class Demo:
 
     def start_nvad(self):
         self.nvad.start()
-        ports = ["%s %s, MAC %s" % (r["name"], " ".join(r["addresses"]) if isinstance(r["addresses"], list) else
-                                    r["addresses"], r["mac"]) for r in self.nvad.show("interfaces")]
-        return "\n".join(["nvad %s" % self.nvad.show("version")[0].get("version", "")] + ports)
+        version = self.nvad.show("version")[0]
+        ports = ["port %s (%s): %s, MAC %s" % (r["name"], r["kind"], " ".join(r["addresses"]), r["mac"])
+                 for r in self.nvad.show("interfaces")]
+        return "\n".join(["nvad %s, %s" % (version["version"], version["dpdk"])] + ports)
 
     def sessions(self):
         self.nvad.wait_established()

@@ -117,11 +117,8 @@ class Nvad:
         return collections.Counter({r["reason"]: r["packets"] for r in self.show("drops")})
 
     def fib(self, address):
-        """The FIB's row for an address, {} where it has no route."""
-        rows = json.loads(self.ctl("fib", "lookup", address, check=False).stdout or '{"rows": []}').get("rows", [])
-        if not rows:
-            rows = json.loads(self.ctl("show", "fib", "lookup", address).stdout)["rows"]
-        return rows[0] if rows else {}
+        """Where a packet to an address goes: the row of `show fib lookup`."""
+        return self.show("fib", "lookup", address)[0]
 
     def established(self):
         return {r["peer"] for r in self.show("bgp", "summary") if r["state"] == "Established"}

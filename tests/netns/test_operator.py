@@ -168,9 +168,7 @@ def test_line_without_end(lab):
 
 
 def rss_kb(nvad):
-    pid = int(subprocess.run(["pgrep", "-f", "^%s -c %s" % (NVAD, nvad.net.path("nvad.yaml"))],
-                             stdout=subprocess.PIPE, text=True).stdout.split()[0])
-    with open("/proc/%d/status" % pid) as f:
+    with open("/proc/%d/status" % nvad.show("version")[0]["pid"]) as f:
         return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
 
 
