@@ -71,8 +71,10 @@ void neigh_free(struct neigh_table *t)
 
 static uint32_t bucket_of(const struct neigh_table *t, uint16_t port_id, const struct ip_addr *addr)
 {
-	/* The families' addresses differ in their bytes but for trifles, and jhash wants whole words. */
-	return rte_jhash(addr->bytes, sizeof(addr->bytes), t->hash_seed + port_id) & t->bucket_mask;
+	uint32_t words[4]; /* aligned; the family adds nothing worth hashing */
+
+	memcpy(words, addr->bytes, sizeof(words));
+	return rte_jhash_32b(words, 4, t->hash_seed + port_id) & t->bucket_mask;
 }
 
 struct neigh_entry *neigh_find(const struct neigh_table *t, uint16_t port_id,
