@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The control thread's loop: signals, and the timers that drive what has no file descriptor. */
+#include <signal.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "nvad.h"
+#include "port/port.h"
+
+#define TICK_MS 1
+#define LINK_POLL_MS 250
+#define SYNC_MS 100
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct nvad *n = arg;
+	(void)what;
+
+	log_info("nvad", "stopping on signal %d", (int)sig);
+	event_base_loopbreak(n->base);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct nvad *n = arg;
+	(void)fd;
+	(void)what;
+
+	neigh_run(n->neigh, clock_now_ms());
+	punt_poll(n->punt);
+	rib_run(n->rib, RIB_SLICE);
+}
+
+static void on_link(evutil_socket_t fd, short what, void *arg)
+{
+	struct nvad *n = arg;
+	(void)fd;
+	(void)what;
+
+	for (struct port *p = port_next(NULL); p != NULL; p = port_next(p)) {
+		if (!port_poll_link(p))
+			continue;
+		log_info("port", "%s: link is %s", p->name, p->link_up ? "up" : "down");
+		fibsync_port_changed(n->fibsync, p->id, p->link_up);
+	}
+}
+
+static void on_sync(evutil_socket_t fd, short what, void *arg)
+{
+	struct nvad *n = arg;
+	(void)fd;
+	(void)what;
+
+	fibsync_run(n->fibsync, clock_now_ms());
+	fib_reclaim(n->fib);
+	nh_table_reclaim(n->nh);
+}
+
+static int add_timer(struct nvad *n, event_callback_fn fn, unsigned int ms, struct event **ret_event)
+{
+	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
+
+	*ret_event = event_new(n->base, -1, EV_PERSIST, fn, n);
+	return *ret_event != NULL ? event_add(*ret_event, &tv) : -1;
+}
+
+int nvad_run(struct nvad *n)
+{
+	struct event *events[5] = {0};
+	int rc = 0;
+
+	events[0] = evsignal_new(n->base, SIGTERM, on_signal, n);
+	events[1] = evsignal_new(n->base, SIGINT, on_signal, n);
+	if (events[0] == NULL || events[1] == NULL || event_add(events[0], NULL) != 0 ||
+		event_add(events[1], NULL) != 0)
+		rc = -1;
+	if (rc == 0 && (add_timer(n, on_tick, TICK_MS, &events[2]) != 0 ||
+			       add_timer(n, on_link, LINK_POLL_MS, &events[3]) != 0 ||
+			       add_timer(n, on_sync, SYNC_MS, &events[4]) != 0))
+		rc = -1;
+	if (rc != 0) {
+		log_error("nvad", "no memory for the control loop");
+	} else {
+		signal(SIGPIPE, SIG_IGN);
+		log_info("nvad", "ready: %zu ports, %u workers, %zu BGP peers", n->conf->n_ports,
+			workers_count(n->workers), n->conf->bgp.n_peers);
+		event_base_dispatch(n->base);
+	}
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		if (events[i] != NULL)
+			event_free(events[i]);
+	}
+	return rc;
+}
