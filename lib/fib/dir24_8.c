@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * DIR-24-8. Each entry that a change touches goes from the old value to the new in one store, so that
- * no address is ever seen with a third. A group is filled before it is linked; one that is unlinked
- * keeps its content until every reader was quiescent.
+ * DIR-24-8. Each entry that a change touches goes from the old value to the new in one store, so
+ * that no address is ever seen with a third. A group is filled before it is linked; one that is
+ * unlinked keeps its content until every reader was quiescent.
  */
 #include "fib/dir24_8.h"
 
@@ -154,8 +154,8 @@ static uint32_t cover(const struct dir24_8 *d, uint32_t addr, unsigned int len)
 
 	if (len == 0)
 		return 0;
-	/* A leaf of a shorter prefix in the other half of the prefix one bit up is that of the longest
-	 * one that covers both halves. */
+	/* A leaf of a shorter prefix in the other half of the prefix one bit up is that of the
+	 * longest one that covers both halves. */
 	e = dir24_8_lookup(d, addr ^ 1u << (32 - len));
 	return entry_len(e) < len ? e : routes_cover(&d->routes, (uint64_t)addr << 32, 0, len);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * IPv4 longest prefix match after Gupta, Lin and McKeown's DIR-24-8: one entry for each /24, and for
- * a /24 that holds longer prefixes a group of 256 entries. Behind fib/fib.h, which says who may call
- * what; addresses are in host byte order here.
+ * IPv4 longest prefix match after Gupta, Lin and McKeown's DIR-24-8: one entry for each /24, and
+ * for a /24 that holds longer prefixes a group of 256 entries. Behind fib/fib.h, which says who may
+ * call what; addresses are in host byte order here.
  */
 #ifndef FIB_DIR24_8_H
 #define FIB_DIR24_8_H

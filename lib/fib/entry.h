@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The 32-bit entry of both tables. A leaf holds the next hop and the length of the prefix that put it
- * there; the length is what lets the writer lay a prefix over a range without asking a second
+ * The 32-bit entry of both tables. A leaf holds the next hop and the length of the prefix that put
+ * it there; the length is what lets the writer lay a prefix over a range without asking a second
  * structure: it takes the leaves of shorter prefixes and leaves those of longer ones alone.
  * Zero is a leaf without a route.
  */

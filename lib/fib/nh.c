@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The next-hop table. Control thread; workers only read. What a worker may still hold, a next hop or
- * a group's buckets, keeps its content until every worker was quiescent, and only then is reused.
+ * The next-hop table. Control thread; workers only read. What a worker may still hold, a next hop
+ * or a group's buckets, keeps its content until every worker was quiescent, and only then is reused.
  */
 #include "fib/nh.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * IPv6 longest prefix match: a multibit trie compressed by population count, after Asai and Ohara's
- * Poptrie (SIGCOMM 2015), with its direct table in front. Unlike theirs, a node is one block with one
- * bitmap for leaves and children together, which docs/fib.md explains. Behind fib/fib.h, which says
- * who may call what.
+ * Poptrie (SIGCOMM 2015), with its direct table in front. Unlike theirs, a node is one block with
+ * one bitmap for leaves and children together, which docs/fib.md explains. Behind fib/fib.h, which
+ * says who may call what.
  */
 #ifndef FIB_POPTRIE_H
 #define FIB_POPTRIE_H

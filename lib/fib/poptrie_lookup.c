@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Lookups in the poptrie. Workers, wait-free: a node never changes its shape once it is linked, only
- * single entries in it, and an entry is loaded once.
+ * Lookups in the poptrie. Workers, wait-free: a node never changes its shape once it is linked,
+ * only single entries in it, and an entry is loaded once.
  */
 #include "fib/poptrie.h"
 
@@ -22,7 +22,7 @@ uint32_t poptrie_lookup(const struct poptrie *p, uint64_t hi, uint64_t lo)
 
 #define BURST 64
 
-#if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512VL__) &&                         \
+#if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512VL__) && \
 	defined(__AVX512VPOPCNTDQ__) && defined(__BMI2__)
 #define LANES 8
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The forwarding table beside DPDK's own, in one run: lookups of random destinations in bursts of 64,
- * the load of the real table route by route in random order, single changes, memory.
+ * The forwarding table beside DPDK's own, in one run: lookups of random destinations in bursts of
+ * 64, the load of the real table route by route in random order, single changes, memory.
  *
  * bench_lpm [--json] [PREFIXES]. Lookup windows alternate between the structures. Ticks are TSC's.
  */
@@ -21,6 +21,7 @@
 #include <rte_log.h>
 #include <rte_lpm.h>
 #include <rte_malloc.h>
+#include <rte_version.h>
 
 #include "fib/fib.h"
 #include "fib/nh.h"
@@ -35,11 +36,20 @@
 #define NEXT_HOPS 1000
 #define LPM_SECONDS 2
 /* Huge pages of 2 MB that rte_fib and rte_fib6 need for the real tables. */
-#define HUGE_PAGES_WANTED 460
+#define HUGE_PAGES_WANTED 380
 
 struct v6_bytes {
 	uint8_t b[16];
 };
+
+/* rte_fib6's addresses got a type of their own. */
+#if RTE_VERSION >= RTE_VERSION_NUM(24, 11, 0, 0)
+#define FIB6_ADDR(bytes) ((const struct rte_ipv6_addr *)(bytes))
+#define FIB6_ADDRS(bytes) ((const struct rte_ipv6_addr *)(bytes))
+#else
+#define FIB6_ADDR(bytes) (bytes)
+#define FIB6_ADDRS(bytes) ((uint8_t(*)[16])(bytes))
+#endif
 
 /* All that is measured; one family at a time, so that it fits 1 GB of huge pages. */
 struct rig {
@@ -117,7 +127,7 @@ static void peer6_burst(const struct rig *r, size_t at, uint64_t *sum)
 {
 	uint64_t nh[BURST];
 
-	rte_fib6_lookup_bulk(r->fib6, (uint8_t (*)[16])(r->v6_bytes + at), nh, BURST);
+	rte_fib6_lookup_bulk(r->fib6, FIB6_ADDRS(r->v6_bytes + at), nh, BURST);
 	*sum += nh[0] + nh[BURST - 1];
 }
 
@@ -155,12 +165,12 @@ static int peer6_add(struct rig *r, size_t i)
 {
 	const struct ip_prefix *p = &r->list.p[i];
 
-	return rte_fib6_add(r->fib6, p->addr.bytes, p->len, nh_of(i));
+	return rte_fib6_add(r->fib6, FIB6_ADDR(p->addr.bytes), p->len, nh_of(i));
 }
 
 static int peer6_del(struct rig *r, size_t i)
 {
-	return rte_fib6_delete(r->fib6, r->list.p[i].addr.bytes, r->list.p[i].len);
+	return rte_fib6_delete(r->fib6, FIB6_ADDR(r->list.p[i].addr.bytes), r->list.p[i].len);
 }
 
 static const struct subject own_v4 = {"dir24_8-v4", own_v4_burst, own_add, own_del};
@@ -262,7 +272,7 @@ static void check_equal(const struct rig *r)
 		if (r->family == IP_V4)
 			rte_fib_lookup_bulk(r->fib, r->v4 + i, &peer, 1);
 		else
-			rte_fib6_lookup_bulk(r->fib6, (uint8_t (*)[16])(r->v6_bytes + i), &peer, 1);
+			rte_fib6_lookup_bulk(r->fib6, FIB6_ADDRS(r->v6_bytes + i), &peer, 1);
 		if (own != peer || own == NH_NONE)
 			errx(1, "%s: next hop %u here, %lu by DPDK", IP_ADDR_TEXT(&r->dst[i]), own,
 				(unsigned long)peer);
@@ -441,10 +451,13 @@ static bool start_eal(const char *self)
 	argv[argc++] = (char *)"--lcores";
 	argv[argc++] = lcores;
 	argv[argc++] = (char *)"--no-pci";
-	argv[argc++] = (char *)"--in-memory";
 	argv[argc++] = (char *)"--no-telemetry";
 	argv[argc++] = (char *)"--log-level=error";
-	if (!huge) {
+	if (huge) {
+		argv[argc++] = (char *)"--in-memory";
+	} else {
+		/* EAL refuses the two together. */
+		argv[argc++] = (char *)"--no-shconf";
 		argv[argc++] = (char *)"--no-huge";
 		argv[argc++] = (char *)"-m";
 		argv[argc++] = (char *)"1536";
@@ -472,9 +485,9 @@ int main(int argc, char **argv)
 	prefixes_load(argv[optind], &v4, &v6);
 	huge = start_eal(argv[0]);
 	report = report_new("lpm");
-	report_note(report, "%zu IPv4 and %zu IPv6 routes; bursts of %d of %u destinations (hot: 4096); "
-		"TSC ticks; DPDK's tables on %s pages.", v4.n, v6.n, BURST, DESTINATIONS,
-		huge ? "huge" : "SMALL");
+	report_note(report, "%zu IPv4 and %zu IPv6 routes; bursts of %d of %u destinations "
+		"(hot: 4096); TSC ticks; DPDK's tables on %s pages.", v4.n, v6.n, BURST,
+		DESTINATIONS, huge ? "huge" : "SMALL");
 	bench_family(report, &v4);
 	bench_family(report, &v6);
 	report_print(report, json);

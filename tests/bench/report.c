@@ -175,7 +175,8 @@ static const char *number(double v, char buf[24])
 	if (isnan(v))
 		snprintf(buf, 24, "-");
 	else
-		snprintf(buf, 24, "%.*f", a >= 1000 || a == 0 ? 0 : a >= 100 ? 1 : a >= 10 ? 2 : 3, v);
+		snprintf(buf, 24, "%.*f", a >= 1000 || a == 0 ? 0 : a >= 100 ? 1 : a >= 10 ? 2 : 3,
+			v);
 	return buf;
 }
 
