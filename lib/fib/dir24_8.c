@@ -213,6 +213,9 @@ void dir24_8_lookup_burst(const struct dir24_8 *d, const uint32_t *addr, uint32_
 {
 	unsigned int i;
 
+	/* More loads in flight than the gathers alone keep. */
+	for (i = 0; i < n; i++)
+		dir24_8_prefetch(d, addr[i]);
 	for (i = 0; i + 16 <= n; i += 16)
 		lookup16(d, addr + i, ret_nh + i, 0xffff);
 	if (i < n)

@@ -71,6 +71,8 @@ static void lookup(const struct poptrie *p, const struct fib_v6_key *addr, uint3
 	__m256i e[BURST / LANES];
 	unsigned int left = 0;
 
+	for (unsigned int i = 0; i < n; i++)
+		poptrie_prefetch(p, addr[i].hi);
 	for (unsigned int v = 0; v < vectors; v++) {
 		__mmask8 lanes = n - v * LANES >= LANES ? 0xff : (1u << (n - v * LANES)) - 1;
 
