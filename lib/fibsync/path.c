@@ -171,12 +171,13 @@ struct fs_path *path_special(struct fibsync *s, enum nh_kind kind, uint16_t port
 	const struct ip_addr *addr)
 {
 	static const struct ip_addr none;
-	uint32_t hash;
+	uint32_t words[5] = {(uint32_t)kind << 16 | port}, hash;
 	struct fs_path *p;
 
 	if (addr == NULL)
 		addr = &none;
-	hash = rte_jhash(addr, sizeof(*addr), (uint32_t)kind << 16 | port);
+	memcpy(&words[1], addr->bytes, sizeof(addr->bytes));
+	hash = rte_jhash_32b(words, 5, addr->family);
 	for (p = s->paths[hash % FS_PATH_BUCKETS]; p != NULL; p = p->hash_next) {
 		if (p->hash == hash && p->kind == kind && p->port == port &&
 			ip_addr_equal(&p->addr, addr))

@@ -61,7 +61,7 @@ static int announce(struct rib *r, struct rib_peer *p, const struct ip_prefix *p
 		return 0;
 	}
 	if (e == NULL)
-		e = entry_get(r, prefix);
+		e = entry_new(r, prefix);
 	if (e == NULL)
 		return -ENOMEM;
 	route = route_new(r, e, hop, RIB_BGP, RIB_VIA, attrs);

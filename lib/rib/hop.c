@@ -30,7 +30,10 @@ void hops_fini(struct rib *r)
 
 static struct rib_hop **bucket(const struct rib *r, const struct ip_addr *addr)
 {
-	return &r->hop_table[rte_jhash(addr, sizeof(*addr), 0) & r->hop_mask];
+	uint32_t words[5] = {addr->family};
+
+	memcpy(&words[1], addr->bytes, sizeof(addr->bytes));
+	return &r->hop_table[rte_jhash_32b(words, 5, 0) & r->hop_mask];
 }
 
 static void grow(struct rib *r)

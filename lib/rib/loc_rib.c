@@ -21,13 +21,10 @@ struct rib_entry *entry_find(const struct rib *r, const struct ip_prefix *prefix
 	return n != NULL ? ptree_entry(n, struct rib_entry, node) : NULL;
 }
 
-struct rib_entry *entry_get(struct rib *r, const struct ip_prefix *prefix)
+struct rib_entry *entry_new(struct rib *r, const struct ip_prefix *prefix)
 {
-	struct rib_entry *e = entry_find(r, prefix);
+	struct rib_entry *e = slab_alloc(&r->entries);
 
-	if (e != NULL)
-		return e;
-	e = slab_alloc(&r->entries);
 	if (e == NULL)
 		return NULL;
 	e->node.prefix = *prefix;
@@ -119,11 +116,13 @@ int rib_add(struct rib *r, const struct ip_prefix *prefix, enum rib_source sourc
 		next_hop = &none;
 	if (source == RIB_BGP || (action == RIB_VIA) != (next_hop->family != IP_NONE))
 		return -EINVAL;
-	e = entry_get(r, prefix);
-	if (e == NULL)
-		return -ENOMEM;
+	e = entry_find(r, prefix);
 	if (find_local(e, source, next_hop) != NULL)
 		return -EEXIST;
+	if (e == NULL)
+		e = entry_new(r, prefix);
+	if (e == NULL)
+		return -ENOMEM;
 	hop = hop_get(r, NULL, next_hop, action == RIB_VIA ? 0 : port, action);
 	if (hop == NULL || route_new(r, e, hop, source, action, NULL) == NULL) {
 		if (hop != NULL)

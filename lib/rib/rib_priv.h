@@ -105,7 +105,8 @@ void hops_check_own(struct rib *r, const struct ip_addr *addr);
 
 /* loc_rib.c */
 struct rib_entry *entry_find(const struct rib *r, const struct ip_prefix *prefix);
-struct rib_entry *entry_get(struct rib *r, const struct ip_prefix *prefix); /* NULL: no memory */
+/* For a prefix that has none; it must get a route, or be given to entry_decide(). NULL: no memory. */
+struct rib_entry *entry_new(struct rib *r, const struct ip_prefix *prefix);
 /* Decides and tells the observer; frees an entry without routes. */
 void entry_decide(struct rib *r, struct rib_entry *e);
 /* A new route, linked to its hop and not decided yet; takes a reference on attrs. */
