@@ -47,33 +47,22 @@ int netdev_get_flags(const char *ifname)
 	return rc < 0 ? rc : (uint16_t)ifr.ifr_flags;
 }
 
-int netdev_set_up(const char *ifname)
+int netdev_set_up(const char *ifname, bool up)
 {
 	struct ifreq ifr = {0};
 	int rc = netdev_ioctl(ifname, SIOCGIFFLAGS, &ifr);
 
-	if (rc < 0 || ifr.ifr_flags & IFF_UP)
+	if (rc < 0 || !!(ifr.ifr_flags & IFF_UP) == up)
 		return rc;
-	ifr.ifr_flags |= IFF_UP;
+	ifr.ifr_flags ^= IFF_UP;
 	return netdev_ioctl(ifname, SIOCSIFFLAGS, &ifr);
 }
 
-int netdev_get_mtu(const char *ifname)
+int netdev_set_mtu(const char *ifname, uint16_t mtu_bytes)
 {
-	struct ifreq ifr = {0};
-	int rc = netdev_ioctl(ifname, SIOCGIFMTU, &ifr);
+	struct ifreq ifr = {.ifr_mtu = mtu_bytes};
 
-	return rc < 0 ? rc : ifr.ifr_mtu;
-}
-
-int netdev_get_mac(const char *ifname, struct rte_ether_addr *ret_mac)
-{
-	struct ifreq ifr = {0};
-	int rc = netdev_ioctl(ifname, SIOCGIFHWADDR, &ifr);
-
-	if (rc == 0)
-		memcpy(ret_mac, ifr.ifr_hwaddr.sa_data, sizeof(*ret_mac));
-	return rc;
+	return netdev_ioctl(ifname, SIOCSIFMTU, &ifr);
 }
 
 int netdev_set_mac(const char *ifname, const struct rte_ether_addr *mac)

@@ -134,7 +134,7 @@ static int prepare_netdev(struct port_priv *pp, const struct config_port *conf, 
 	snprintf(pp->port.kernel_ifname, sizeof(pp->port.kernel_ifname), "%s", ifname);
 	if (conf->device.kind == CONFIG_DEVICE_TAP)
 		return 0;
-	rc = netdev_set_up(ifname);
+	rc = netdev_set_up(ifname, true);
 	if (rc < 0)
 		return port_fail(err, err_len, -rc, "port %s: cannot set interface %s up: %s",
 			conf->name, ifname, strerror(-rc));
@@ -209,6 +209,30 @@ static int probe(const struct config_port *conf, const struct port_device *dev, 
 	return id;
 }
 
+/* These declare frames of 1518 bytes as their longest, and yet carry what fits their buffers, which
+ * args.c sizes. */
+static bool understates_frames(enum config_device_kind kind)
+{
+	return kind == CONFIG_DEVICE_AF_PACKET || kind == CONFIG_DEVICE_MEMIF;
+}
+
+static uint32_t longest_mtu(const struct port *p, const struct rte_eth_dev_info *info)
+{
+	uint32_t by_frame = info->max_rx_pktlen - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN;
+
+	if (is_hardware(p->kind) || info->max_mtu < by_frame)
+		return info->max_mtu;
+	return by_frame;
+}
+
+/* What ethdev is told. */
+static uint16_t ethdev_mtu(const struct port *p, const struct rte_eth_dev_info *info)
+{
+	uint32_t most = longest_mtu(p, info);
+
+	return p->mtu_bytes > most ? most : p->mtu_bytes;
+}
+
 /*
  * Offloads are asked for only where hardware does the work: a software driver that "offers" a
  * checksum computes it as slowly as the data path does, which looks at the mbuf's flags and does what
@@ -217,7 +241,7 @@ static int probe(const struct config_port *conf, const struct port_device *dev, 
 static void negotiate(struct port *p, const struct rte_eth_dev_info *info, uint16_t queues,
 	struct rte_eth_conf *ret_conf)
 {
-	struct rte_eth_conf conf = {.rxmode.mtu = p->mtu_bytes};
+	struct rte_eth_conf conf = {.rxmode.mtu = ethdev_mtu(p, info)};
 
 	if (is_hardware(p->kind))
 		conf.rxmode.offloads = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
@@ -233,10 +257,15 @@ static void negotiate(struct port *p, const struct rte_eth_dev_info *info, uint1
 	*ret_conf = conf;
 }
 
-static int set_mtu(const struct port *p, char *err, size_t err_len)
+static int set_mtu(const struct port *p, const struct rte_eth_dev_info *info, char *err,
+	size_t err_len)
 {
-	int rc = rte_eth_dev_set_mtu(p->id, p->mtu_bytes);
+	int rc;
 
+	if (p->kernel_ifname[0] != '\0')
+		rc = netdev_set_mtu(p->kernel_ifname, p->mtu_bytes);
+	else
+		rc = rte_eth_dev_set_mtu(p->id, ethdev_mtu(p, info));
 	/* Drivers that move frames in memory have no MTU to set; their buffers were sized for it. */
 	if (rc == -ENOTSUP && !is_hardware(p->kind))
 		rc = 0;
@@ -258,16 +287,17 @@ static int configure(struct port *p, uint16_t queues, struct rte_mempool *pool, 
 
 	if (rc < 0)
 		goto fail;
-	if (p->mtu_bytes > info.max_mtu || p->mtu_bytes < info.min_mtu)
+	if (p->mtu_bytes < info.min_mtu ||
+		(p->mtu_bytes > longest_mtu(p, &info) && !understates_frames(p->kind)))
 		return port_fail(err, err_len, EINVAL,
 			"port %s: an MTU of %u bytes is not possible on this device, which takes %u to %u",
-			p->name, p->mtu_bytes, info.min_mtu, info.max_mtu);
+			p->name, p->mtu_bytes, info.min_mtu, longest_mtu(p, &info));
 	negotiate(p, &info, queues, &conf);
 	step = "take its configuration";
 	rc = rte_eth_dev_configure(p->id, p->queues, p->queues, &conf);
 	if (rc < 0)
 		goto fail;
-	rc = set_mtu(p, err, err_len);
+	rc = set_mtu(p, &info, err, err_len);
 	if (rc < 0)
 		return rc;
 	step = "size its rings";
@@ -289,7 +319,8 @@ fail:
 
 /*
  * net_tap gives the port the MAC of its own kernel end. Two neighbours with one MAC take each other
- * for a duplicate (RFC 4862 5.4), so the kernel's end gets another.
+ * for a duplicate (RFC 4862 5.4), so the kernel's end gets another. After the start, which sets it
+ * anew; down and up, so that the kernel's link-local address follows.
  */
 static void part_tap_macs(const struct port *p)
 {
@@ -297,26 +328,34 @@ static void part_tap_macs(const struct port *p)
 	int rc;
 
 	kernel.addr_bytes[5] ^= 1;
-	rc = netdev_set_mac(p->kernel_ifname, &kernel);
+	rc = netdev_set_up(p->kernel_ifname, false);
+	if (rc == 0)
+		rc = netdev_set_mac(p->kernel_ifname, &kernel);
+	if (rc == 0)
+		rc = netdev_set_up(p->kernel_ifname, true);
 	if (rc < 0)
 		log_warning("port", "port %s: cannot give the kernel's end %s a MAC of its own: %s",
 			p->name, p->kernel_ifname, strerror(-rc));
 }
 
-static int start(struct port_priv *pp, char *err, size_t err_len)
+static int start(struct port_priv *pp, const struct config_port *conf, char *err, size_t err_len)
 {
 	struct port *p = &pp->port;
 	int rc = rte_eth_macaddr_get(p->id, &p->mac);
 
-	if (rc == 0 && p->kind == CONFIG_DEVICE_TAP)
-		part_tap_macs(p);
 	if (rc == 0)
 		rc = rte_eth_dev_start(p->id);
+	if (rc < 0 && p->kind == CONFIG_DEVICE_MEMIF)
+		return port_fail(err, err_len, ECONNREFUSED,
+			"port %s: nobody serves the memif at %s; start the server's side first, or give "
+			"this side the role of the server", p->name, conf->device.socket);
 	if (rc < 0)
-		return port_fail(err, err_len, -rc,
+		return port_fail(err, err_len, rc == -1 ? EIO : -rc,
 			"port %s: the device does not start: %s; the driver's own message is above",
-			p->name, strerror(-rc));
+			p->name, strerror(rc == -1 ? EIO : -rc));
 	pp->started = true;
+	if (p->kind == CONFIG_DEVICE_TAP)
+		part_tap_macs(p);
 	/* Frames to others are nothing to us; groups (neighbour discovery) are. Virtual devices
 	 * deliver everything and know neither. */
 	if (is_hardware(p->kind)) {
@@ -381,7 +420,7 @@ static int open_device(struct port_priv *pp, const struct config_port *conf, uin
 			PORT_MAX);
 	rc = configure(&pp->port, queues, pool, err, err_len);
 	if (rc == 0)
-		rc = start(pp, err, err_len);
+		rc = start(pp, conf, err, err_len);
 	if (rc == 0 && own_xdp)
 		rc = steer(&pp->port, conf, err, err_len);
 	return rc;

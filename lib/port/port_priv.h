@@ -51,9 +51,8 @@ void port_eal_args_free(struct port_eal_args *a);
 /* netdev.c: the kernel's side of a port. 0 or -errno. */
 int netdev_index(const char *ifname);		      /* > 0, or -errno */
 int netdev_get_flags(const char *ifname);	      /* IFF_*, or -errno */
-int netdev_set_up(const char *ifname);
-int netdev_get_mtu(const char *ifname);
-int netdev_get_mac(const char *ifname, struct rte_ether_addr *ret_mac);
+int netdev_set_up(const char *ifname, bool up);
+int netdev_set_mtu(const char *ifname, uint16_t mtu_bytes);
 int netdev_set_mac(const char *ifname, const struct rte_ether_addr *mac);
 /* Makes the device deliver over exactly `queues` channels where it has more; -errno where it cannot. */
 int netdev_limit_channels(const char *ifname, unsigned int queues, unsigned int *ret_channels);

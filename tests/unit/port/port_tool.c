@@ -31,7 +31,7 @@ static __typeof__(*confs[0].addresses) addresses[PORTS][8];
 static struct port *opened[PORTS];
 static uint16_t queues[PORTS];
 static struct config conf = {
-	.system = {.workers = 1, .huge_pages = CONFIG_HUGE_NO, .memory_mb = 128},
+	.system = {.workers = 1, .huge_pages = CONFIG_HUGE_NO, .memory_mb = 256},
 	.ports = confs,
 };
 static struct rte_mempool *pool;
@@ -287,7 +287,7 @@ static void open_ports(void)
 
 	if (port_eal_init(&conf, "port_tool", err, sizeof(err)) < 0)
 		die(err);
-	pool = rte_pktmbuf_pool_create("pool", 16384 - 1, 256, 0, port_data_room(&conf),
+	pool = rte_pktmbuf_pool_create("pool", 8192 - 1, 256, 0, port_data_room(&conf),
 		rte_socket_id());
 	if (pool == NULL)
 		die("no pool");

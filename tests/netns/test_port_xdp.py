@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""af_xdp: the XDP program gives transit to nvad and leaves the kernel what is its own, by class."""
+import json
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from port_tool import Net, wait_for  # noqa: E402
+
+PORT = "wan=af_xdp,iface=nva0,addr=10.9.0.1,addr=2001:db8:9::1"
+V4 = "Ether(dst=M)/IP(src='10.9.0.2', dst='%s')"
+V6 = "Ether(dst=M)/IPv6(src='2001:db8:9::2', dst='%s')"
+ALL = 0x7F
+
+
+@pytest.fixture(scope="module")
+def net():
+    n = Net()
+    yield n
+    n.close()
+
+
+@pytest.fixture
+def tool(net):
+    t = net.open(PORT)
+    yield t
+    assert t.quit() == 0
+    assert xdp_of(net) is None
+
+
+def xdp_of(net):
+    return json.loads(net.sh("nva", "ip", "-j", "link", "show", "dev", "nva0").stdout)[0].get("xdp")
+
+
+def classes(tool):
+    return tool.stats("wan")["classes"]
+
+
+def delta(tool, net, frames):
+    """{class: (kernel, socket, lost)} of what moved while the frames were sent.
+
+    Neighbour discovery and MLD of the peer's kernel come in between: only frames that look like
+    echo requests are looked for in class icmp.
+    """
+    before = classes(tool)
+    net.send(frames)
+    after = classes(tool)
+    moved = {c: tuple(after[c][k] - before[c][k] for k in ("kernel", "socket", "lost"))
+             for c in after}
+    noise = {"neighbour"} if "Echo" in frames or "ICMP()" in frames else {"neighbour", "icmp"}
+    return {c: v for c, v in moved.items() if any(v) and c not in noise}
+
+
+def tcp(family, sport, dport, address=None):
+    head = (V4 % (address or "10.9.0.1")) if family == 4 else (V6 % (address or "2001:db8:9::1"))
+    return "%s/TCP(sport=%d, dport=%d, flags='A')" % (head, sport, dport)
+
+
+def test_transit_is_redirected(net, tool):
+    before = tool.stats("wan")["udp"]
+    assert delta(tool, net, "[%s/UDP(dport=9)] * 100" % (V4 % "10.99.0.1")) == {"transit": (0, 100, 0)}
+    assert delta(tool, net, "[%s/UDP(dport=9)] * 50" % (V6 % "2001:db8:99::1")) == {"transit": (0, 50, 0)}
+    assert tool.stats("wan")["udp"] - before == 150
+    # BGP and ssh of others are transit, too; so is anything with a VLAN tag that is not for us.
+    for frame in (tcp(4, 5000, 179, "10.99.0.1"), tcp(6, 5000, 22, "2001:db8:99::1"),
+                  "Ether(dst=M)/Dot1Q(vlan=7)/IP(dst='10.99.0.1')/UDP()"):
+        assert delta(tool, net, "[%s]" % frame) == {"transit": (0, 1, 0)}
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_classes_of_local_traffic(net, tool, family):
+    head = (V4 % "10.9.0.1") if family == 4 else (V6 % "2001:db8:9::1")
+    echo = "ICMP()" if family == 4 else "ICMPv6EchoRequest()"
+    cases = {
+        "bgp": [tcp(family, 5000, 179), tcp(family, 179, 5000)],
+        "ssh": [tcp(family, 5000, 22), tcp(family, 22, 5000)],
+        "ike": [head + "/UDP(sport=500, dport=500)", head + "/UDP(sport=7, dport=4500)"],
+        "icmp": [head + "/" + echo],
+        "local": [tcp(family, 5000, 80), head + "/UDP(sport=500, dport=53)"],
+    }
+    if family == 4:
+        cases["bgp"].append("Ether(dst=M)/IP(dst='10.9.0.1', options=[IPOption_NOP()] * 40)"
+                            "/TCP(dport=179, flags='A')")
+        cases["bgp"].append("Ether(dst=M)/Dot1AD(vlan=3)/Dot1Q(vlan=7)/IP(dst='10.9.0.1')/TCP(dport=179)")
+        cases["local"].append("Ether(dst=M)/IP(dst='10.9.0.1', frag=9, proto=6)/Raw(b'x' * 40)")
+        cases["local"].append("Ether(dst='ff:ff:ff:ff:ff:ff')/IP(dst='255.255.255.255')/UDP(dport=68)")
+    else:
+        cases["bgp"].append("Ether(dst=M)/IPv6(dst='2001:db8:9::1')/IPv6ExtHdrHopByHop()"
+                            "/IPv6ExtHdrDestOpt()/TCP(dport=179)")
+        cases["local"].append("Ether(dst=M)/IPv6(dst='2001:db8:9::1')"
+                              "/IPv6ExtHdrFragment(offset=9, nh=6)/Raw(b'x' * 40)")
+        cases["icmp"].append("Ether(dst=M)/IPv6(dst='fe80::1')/ICMPv6EchoRequest()")
+    for name, frames in cases.items():
+        for frame in frames:
+            assert delta(tool, net, "[%s]" % frame) == {name: (1, 0, 0)}, frame
+
+
+def test_azure(net, tool):
+    for frame in ("IP(src='168.63.129.16', dst='10.99.0.1')/UDP()",
+                  "IP(src='10.9.0.2', dst='168.63.129.16')/TCP(dport=80)",
+                  "IP(src='169.254.169.254', dst='10.9.0.1')/TCP(sport=80)"):
+        assert delta(tool, net, "[Ether(dst=M)/%s]" % frame) == {"azure": (1, 0, 0)}, frame
+
+
+def test_malformed_frames_are_for_nvad_to_count(net, tool):
+    for frame in ("Ether(dst=M, type=0x800)/Raw(b'\\x45' + b'x' * 10)",
+                  "Ether(dst=M, type=0x800)/Raw(b'\\x44' + b'x' * 40)",
+                  "Ether(dst=M, type=0x86dd)/Raw(b'\\x60' + b'x' * 20)",
+                  "Ether(dst=M)/IP(dst='10.9.0.1', proto=6)/Raw(b'xx')",
+                  "Ether(dst=M)/IP(dst='10.9.0.1', ihl=15, proto=6)/Raw(b'x' * 8)",
+                  "Ether(dst=M)/IPv6(dst='2001:db8:9::1', nh=0)/Raw(b'\\x06\\xff' + b'x' * 30)"):
+        assert delta(tool, net, "[%s]" % frame) == {"malformed": (0, 1, 0)}, frame
+
+
+def test_the_kernel_answers(net, tool):
+    net.sh("peer", "ip", "neigh", "flush", "dev", "peer0")
+    before = classes(tool)
+    assert net.sh("peer", "ping", "-c2", "-W2", "10.9.0.1", check=False).returncode == 0
+    assert net.sh("peer", "ping", "-c2", "-W2", "2001:db8:9::1", check=False).returncode == 0
+    after = classes(tool)
+    assert after["neighbour"]["kernel"] - before["neighbour"]["kernel"] >= 2
+    assert after["icmp"]["kernel"] - before["icmp"]["kernel"] == 4
+    # A TCP session on port 179, end to end.
+    server = net.background("nva", "/usr/bin/python3", "-c", (
+        "import socket\ns = socket.create_server(('10.9.0.1', 179))\nprint('up', flush=True)\n"
+        "c, _ = s.accept()\nc.sendall(c.recv(99).upper())"))
+    assert server.stdout.readline() == "up\n"
+    said = net.python("peer", (
+        "import socket\ns = socket.create_connection(('10.9.0.1', 179), 5)\n"
+        "s.sendall(b'keepalive')\nprint(s.recv(99).decode())"))
+    assert said == "KEEPALIVE\n"
+    assert classes(tool)["bgp"]["kernel"] - after["bgp"]["kernel"] >= 4
+
+
+def test_rules_change_at_run_time(net, tool):
+    bgp = "[%s]" % tcp(4, 5000, 179)
+    other = "[%s]" % tcp(4, 5000, 179, "10.9.0.77")
+    assert delta(tool, net, bgp) == {"bgp": (1, 0, 0)}
+    assert tool.ask("class bgp off") == {"rc": 0}
+    assert delta(tool, net, bgp) == {"bgp": (0, 1, 0)}
+    assert tool.ask("class bgp on") == {"rc": 0}
+    assert delta(tool, net, bgp) == {"bgp": (1, 0, 0)}
+    assert tool.ask("class transit off")["rc"] < 0
+    # An address comes; one of nvad's own (no class is the kernel's); and goes again.
+    assert delta(tool, net, other) == {"transit": (0, 1, 0)}
+    assert tool.ask("address 10.9.0.77 %d" % ALL) == {"rc": 0}
+    assert delta(tool, net, other) == {"bgp": (1, 0, 0)}
+    assert tool.ask("address 10.9.0.77 0") == {"rc": 0}
+    assert delta(tool, net, other) == {"bgp": (0, 1, 0)}
+    assert tool.ask("address 10.9.0.77 del") == {"rc": 0}
+    assert delta(tool, net, other) == {"transit": (0, 1, 0)}
+    assert tool.ask("address 10.9.0.77 del") == {"rc": -2}
+    # ARP for nvad itself: the class goes to the socket, and the kernel no longer answers.
+    arp = tool.stats("wan")["arp"]
+    assert tool.ask("class neighbour off") == {"rc": 0}
+    net.sh("peer", "ip", "neigh", "flush", "dev", "peer0")
+    assert net.sh("peer", "ping", "-c1", "-W1", "10.9.0.1", check=False).returncode != 0
+    assert tool.stats("wan")["arp"] > arp
+
+
+def test_transmits(net, tool):
+    def received():
+        rows = json.loads(net.sh("peer", "ip", "-j", "-s", "link", "show", "dev", "peer0").stdout)
+        return rows[0]["stats64"]["rx"]["packets"]
+    before = received()
+    assert tool.ask("send wan 200 500") == {"sent": 200}
+    wait_for("200 frames", lambda: received() - before >= 200)
+
+
+def test_after_a_crash(net):
+    first = net.open(PORT)
+    stale = xdp_of(net)["prog"]["id"]
+    first.crash()
+    assert xdp_of(net)["prog"]["id"] == stale
+    # Nobody forwards: not even the kernel, though it would.
+    net.sh("nva", "sysctl", "-qw", "net.ipv4.ip_forward=1")
+    second = net.open(PORT)
+    assert xdp_of(net)["prog"]["id"] != stale
+    assert delta(second, net, "[%s/UDP(dport=9)] * 10" % (V4 % "10.99.0.1")) == {"transit": (0, 10, 0)}
+    assert second.quit() == 0
+    assert xdp_of(net) is None
+
+
+def test_the_program_of_somebody_else_stays(net, tmp_path):
+    source, target = tmp_path / "other.c", tmp_path / "other.o"
+    source.write_text("__attribute__((section(\"xdp\"), used)) int other(void *c) { return 2; }\n"
+                      "char L[] __attribute__((section(\"license\"), used)) = \"GPL\";\n")
+    net.sh("nva", "clang", "-O2", "-g", "-target", "bpf", "-c", str(source), "-o", str(target))
+    net.sh("nva", "ip", "link", "set", "dev", "nva0", "xdp", "obj", str(target), "sec", "xdp")
+    try:
+        theirs = xdp_of(net)["prog"]["id"]
+        refused = net.open(PORT, ready=False)
+        assert refused.first["errno"] == 16 and "other" in refused.first["error"]
+        assert "xdp off" in refused.first["error"]
+        refused.quit()
+        assert xdp_of(net)["prog"]["id"] == theirs
+    finally:
+        net.sh("nva", "ip", "link", "set", "dev", "nva0", "xdp", "off")
+
+
+def test_more_channels_than_workers(net):
+    net.sh("nva", "ip", "link", "add", "multi0", "numrxqueues", "2", "numtxqueues", "2", "type",
+           "veth", "peer", "name", "multi1", "numrxqueues", "2", "numtxqueues", "2")
+    net.sh("nva", "ethtool", "-L", "multi0", "rx", "2", "tx", "2", check=False)
+    tool = net.open("wan=af_xdp,iface=multi0", ready=False)
+    try:
+        channels = net.sh("nva", "ethtool", "-l", "multi0", check=False).stdout
+        assert "ready" in tool.first or "channels" in tool.first["error"], (tool.first, channels)
+    finally:
+        tool.quit()
+        net.sh("nva", "ip", "link", "del", "multi0")
