@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
 #include <rte_vect.h>
 
@@ -74,11 +75,19 @@ size_t dir24_8_bytes(const struct dir24_8 *d)
  */
 static void paint(struct dir24_8 *d, uint32_t *e, uint32_t n, unsigned int len, uint32_t value)
 {
+	/* Leaves up to this length are less than this, and what leads on is not. */
+	const uint32_t limit = entry_leaf(0, len + 1);
+
 	for (uint32_t i = 0; i < n; i++) {
-		if (entry_is_sub(e[i]))
-			paint(d, d->groups[entry_index(e[i])], 256, len, value);
-		else if (entry_len(e[i]) <= len)
+		if (likely(e[i] < limit)) {
 			entry_store(&e[i], value);
+		} else if (entry_is_sub(e[i])) {
+			uint32_t *sub = d->groups[entry_index(e[i])];
+
+			for (unsigned int j = 0; j < 256; j++)
+				if (sub[j] < limit)
+					entry_store(&sub[j], value);
+		}
 	}
 }
 
