@@ -40,11 +40,11 @@ static inline void icmp_wanted(struct rte_mbuf *m, enum drop_reason reason, uint
  */
 static inline void l2_rewrite(uint8_t *frame, const struct nh *nh)
 {
-	const frame_head keep = {16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 12, 13, 14, 15};
 	frame_head own, l2 = *(const frame_head *)nh->l2;
 
 	memcpy(&own, frame, sizeof(own));
-	own = __builtin_shuffle(own, l2, keep);
+	own = __builtin_shufflevector(own, l2, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 12, 13,
+		14, 15);
 	memcpy(frame, &own, sizeof(own));
 }
 
