@@ -12,6 +12,7 @@
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "nvad.h"
 #include "packet/meta.h"
@@ -76,6 +77,7 @@ static int start_routing(struct nvad *n, char *err, size_t err_len)
 		.nh = n->nh,
 		.punt = n->punt,
 		.pool = n->pool,
+		.now_ms = clock_now_ms(),
 		.host_route = host_route,
 		.arg = n,
 	});

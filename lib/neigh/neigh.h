@@ -25,9 +25,10 @@ struct neigh_conf {
 	struct nh_table *nh;
 	struct punt *punt;
 	struct rte_mempool *pool;
+	uint64_t now_ms;	    /* of the clock that neigh_run() will be given */
 	uint32_t max_entries;	    /* limit on dynamic neighbours; default 65536 */
 	uint32_t hold_packets;	    /* per neighbour, waiting for resolution; default 16 */
-	uint32_t hold_total;	    /* all together; default 1024; must fit a punt ring */
+	uint32_t hold_total;	    /* all together; default 1024 */
 	uint32_t reachable_ms;	    /* then probed by unicast; default 30000 */
 	uint32_t retransmit_ms;	    /* between probes; default 1000 */
 	uint32_t probes;	    /* before it has failed; default 3 */
@@ -80,7 +81,7 @@ struct neigh_info {
 	enum neigh_state state;
 	bool resolved;		   /* packets are forwarded to mac */
 	bool gleaned;		   /* made by a packet to a connected prefix */
-	uint64_t age_ms;	   /* since last confirmed */
+	uint64_t age_ms;	   /* since last confirmed, or made */
 	uint32_t held;		   /* packets waiting */
 	uint32_t refs;
 };

@@ -31,7 +31,7 @@ struct neigh_entry {
 	bool resolved; /* the adjacency is NH_FORWARD */
 	struct ip_addr addr;
 	struct rte_ether_addr mac;
-	uint64_t confirmed_ms;
+	uint64_t confirmed_ms; /* or made */
 	uint64_t used_ms; /* a worker last asked for it, or a user let go of it */
 	uint64_t tried_ms; /* last asked on the wire */
 	uint16_t held_first, held_count; /* a ring of conf.hold_packets */

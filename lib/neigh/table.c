@@ -31,6 +31,7 @@ struct neigh_table *neigh_new(const struct neigh_conf *conf)
 	if (t == NULL)
 		return NULL;
 	t->conf = *conf;
+	t->now_ms = conf->now_ms;
 	set_default(&t->conf.max_entries, 65536);
 	set_default(&t->conf.hold_packets, 16);
 	set_default(&t->conf.hold_total, 1024);
@@ -113,7 +114,7 @@ struct neigh_entry *neigh_entry_new(struct neigh_table *t, uint16_t port_id,
 	e->addr = *addr;
 	e->gleaned = gleaned;
 	e->state = NEIGH_INCOMPLETE;
-	e->used_ms = t->now_ms;
+	e->used_ms = e->confirmed_ms = t->now_ms;
 	e->nh = nh_new(t->conf.nh, &(struct nh){.kind = NH_PENDING, .family = addr->family,
 		.port = port_id, .mtu_bytes = np->port->mtu_bytes, .addr = *addr});
 	if (e->nh == NH_NONE || neigh_timer_set(t, e, NEIGH_NEVER) != 0) {

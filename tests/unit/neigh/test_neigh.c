@@ -729,6 +729,95 @@ static void test_timers(void **state)
 	}
 }
 
+struct walk_sum {
+	struct fixture *f;
+	uint32_t held;
+	unsigned int entries;
+};
+
+static void check_entry(void *arg, const struct neigh_info *info)
+{
+	struct walk_sum *sum = arg;
+	uint32_t nh = neigh_acquire(sum->f->table, info->port_id, &info->addr);
+
+	assert_int_equal(sum->f->nh->nh[nh].kind, info->resolved ? NH_FORWARD : NH_PENDING);
+	assert_true(!info->resolved || rte_is_same_ether_addr(&sum->f->nh->nh[nh].dst_mac, &info->mac));
+	assert_true(info->resolved == (info->state == NEIGH_REACHABLE || info->state == NEIGH_PROBE ||
+					      info->state == NEIGH_STATIC));
+	assert_true(info->held <= HOLD && (info->held == 0 || info->state == NEIGH_INCOMPLETE));
+	nh_unref(sum->f->nh, nh);
+	sum->held += info->held;
+	sum->entries++;
+}
+
+/* Anything in any order: what the table says of itself holds, and in the end nothing is left. */
+static void test_random_walk(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t seed = unit_seed();
+	uint32_t net = connected(f), held_nh[24] = {0};
+	struct walk_sum sum;
+	struct neigh_stats stats;
+	char who[32];
+
+	for (unsigned int step = 0; step < 100000; step++) {
+		unsigned int i = unit_random(&seed) % 24;
+		const struct rte_ether_addr *mac = unit_random(&seed) % 2 != 0 ? &peer_mac : &other_mac;
+		struct ip_addr addr;
+
+		snprintf(who, sizeof(who), i < 12 ? "10.0.0.%u" : "2001:db8::%u", i + 20);
+		addr = ip(who);
+		switch (unit_random(&seed) % 8) {
+		case 0:
+			if (held_nh[i] == NH_NONE)
+				held_nh[i] = neigh_acquire(f->table, PORT_ID, &addr);
+			break;
+		case 1:
+			neigh_release(f->table, held_nh[i]);
+			held_nh[i] = NH_NONE;
+			break;
+		case 2:
+			glean(f, who, net, PUNT_INJECT_FORWARD, 0);
+			break;
+		case 3:
+			if (held_nh[i] != NH_NONE)
+				glean(f, "192.0.2.1", held_nh[i], PUNT_INJECT_OUTPUT, 0);
+			break;
+		case 4:
+			answer(f, who, mac, unit_random(&seed) & 1, unit_random(&seed) & 1);
+			break;
+		case 5:
+			ask_us(f, who, i < 12 ? "10.0.0.4" : "2001:db8::4", mac);
+			break;
+		case 6:
+			run(f, unit_random(&seed) % 1000);
+			break;
+		default:
+			run(f, unit_random(&seed) % 100 == 0 ? 400000 : 1);
+			break;
+		}
+		take_all(f);
+		if (step % 16 != 0)
+			continue;
+		sum = (struct walk_sum){.f = f};
+		neigh_foreach(f->table, check_entry, &sum);
+		neigh_get_stats(f->table, &stats);
+		assert_int_equal(sum.held, stats.held);
+		assert_int_equal(sum.entries, stats.entries);
+		assert_true(stats.held <= 10 && f->routes >= 0);
+	}
+	for (unsigned int i = 0; i < 24; i++)
+		neigh_release(f->table, held_nh[i]);
+	for (unsigned int i = 0; i < 1000; i++)
+		run(f, 1000);
+	take_all(f);
+	neigh_get_stats(f->table, &stats);
+	assert_int_equal(stats.entries, 1); /* the static one */
+	assert_int_equal(stats.held, 0);
+	assert_int_equal(f->routes, 0);
+	nh_unref(f->nh, net);
+}
+
 int main(void)
 {
 	char *argv[] = {"test", "--no-huge", "--no-pci", "--no-shconf", "--no-telemetry", "--log-level=error",
@@ -752,6 +841,7 @@ int main(void)
 		T(test_static),
 		T(test_announce),
 		T(test_timers),
+		T(test_random_walk),
 	};
 
 	if (rte_eal_init(10, argv) < 0)
