@@ -123,6 +123,7 @@ static struct set model(const struct ip_addr *a)
 			model_resolve(&r->hop->addr, &s);
 		break;
 	case RIB_GLEAN:
+		assert_false(down[best->routes->hop->port]);
 		s.kind = NH_GLEAN;
 		for (int i = 0; i < HOSTS; i++) {
 			struct ip_addr h = addr(host_text[i]);
