@@ -27,15 +27,17 @@ static struct {
 /* What follows from the path: RFC 4271 9.1.2.2 (a). Returns -EINVAL where it is not well-formed. */
 static int path_derive(struct bgp_attrs *a)
 {
-	const uint8_t *p = a->as_path, *end = p + a->as_path_bytes, *seg;
+	unsigned int at, left;
+	const uint8_t *seg;
 	uint32_t as;
 
 	a->as_path_length = 0;
 	a->neighbour_as = 0;
 	a->origin_as = 0;
-	for (; p < end; p = seg + 2 + 4 * seg[1]) {
-		seg = p;
-		if (end - seg < 2 || seg[1] == 0 || end - seg < 2 + 4 * seg[1])
+	for (at = 0; at < a->as_path_bytes; at += 2 + 4u * seg[1]) {
+		seg = a->as_path + at;
+		left = a->as_path_bytes - at;
+		if (left < 2 || seg[1] == 0 || left < 2 + 4u * seg[1])
 			return -EINVAL;
 		a->as_path_length += seg[0] == BGP_AS_SET ? 1 : seg[1];
 		a->origin_as = 0;
@@ -43,7 +45,7 @@ static int path_derive(struct bgp_attrs *a)
 			continue;
 		memcpy(&as, seg + 2 + 4 * (seg[1] - 1), 4);
 		a->origin_as = rte_be_to_cpu_32(as);
-		if (seg == a->as_path) {
+		if (at == 0) {
 			memcpy(&as, seg + 2, 4);
 			a->neighbour_as = rte_be_to_cpu_32(as);
 		}
@@ -264,14 +266,14 @@ void bgp_attrs_set_limit(size_t limit)
 
 bool bgp_as_path_has(const struct bgp_attrs *a, uint32_t as)
 {
-	const uint8_t *p = a->as_path, *end = p + a->as_path_bytes;
 	rte_be32_t wanted = rte_cpu_to_be_32(as);
-	unsigned int i, n;
+	unsigned int at, i;
+	const uint8_t *seg;
 
-	while (p < end) {
-		n = p[1];
-		for (i = 0, p += 2; i < n; i++, p += 4)
-			if (memcmp(p, &wanted, 4) == 0)
+	for (at = 0; at < a->as_path_bytes; at += 2 + 4u * seg[1]) {
+		seg = a->as_path + at;
+		for (i = 0; i < seg[1]; i++)
+			if (memcmp(seg + 2 + 4 * i, &wanted, 4) == 0)
 				return true;
 	}
 	return false;
@@ -320,8 +322,8 @@ static const char *text_end(struct text *t)
 const char *bgp_as_path_format(const struct bgp_attrs *a, char *buf, size_t len)
 {
 	struct text t = {.buf = buf, .len = len};
-	const uint8_t *p = a->as_path, *end = p + a->as_path_bytes;
-	unsigned int i, n;
+	unsigned int at, i;
+	const uint8_t *seg;
 	const char *sep;
 	rte_be32_t as;
 	bool set;
@@ -329,11 +331,11 @@ const char *bgp_as_path_format(const struct bgp_attrs *a, char *buf, size_t len)
 	if (len == 0)
 		return buf;
 	buf[0] = '\0';
-	while (p < end && !t.cut) {
-		set = p[0] == BGP_AS_SET;
-		n = p[1];
-		for (i = 0, p += 2; i < n; i++, p += 4) {
-			memcpy(&as, p, 4);
+	for (at = 0; at < a->as_path_bytes && !t.cut; at += 2 + 4u * seg[1]) {
+		seg = a->as_path + at;
+		set = seg[0] == BGP_AS_SET;
+		for (i = 0; i < seg[1]; i++) {
+			memcpy(&as, seg + 2 + 4 * i, 4);
 			if (i > 0)
 				sep = set ? "," : " ";
 			else
