@@ -142,13 +142,14 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct client *c = arg;
 
-	if ((what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_READING) != 0) {
+	if (what == (BEV_EVENT_EOF | BEV_EVENT_READING)) {
 		/* It may still read what it asked for. */
 		c->eof = true;
 		client_step(c);
 		return;
 	}
-	if ((what & BEV_EVENT_TIMEOUT) != 0 && (what & BEV_EVENT_READING) != 0 &&
+	/* Both timeouts may come as one event; that of writing is the one that counts. */
+	if ((what & BEV_EVENT_TIMEOUT) != 0 && (what & BEV_EVENT_WRITING) == 0 &&
 		(c->running || evbuffer_get_length(bufferevent_get_output(bev)) > 0)) {
 		/* Silent because it is busy reading; the write timeout watches over that. */
 		bufferevent_enable(bev, EV_READ);
