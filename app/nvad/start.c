@@ -129,6 +129,8 @@ static int start_port(struct nvad *n, const struct config_port *conf, char *err,
 	rc = neigh_port_add(n->neigh, p, conf);
 	for (size_t i = 0; rc == 0 && i < conf->n_addresses; i++)
 		rc = add_address(n, p, &conf->addresses[i]);
+	if (!p->link_up)
+		fibsync_port_changed(n->fibsync, p->id, false);
 	if (rc != 0)
 		snprintf(err, err_len, "port %s: its addresses could not be set up: %s", conf->name,
 			strerror(-rc));

@@ -158,7 +158,7 @@ class Demo:
         finally:
             server.kill()
             server.wait()
-        bench = subprocess.run([os.path.join(ROOT, "scripts/bench"), "forward", "--json", "--quick"],
+        bench = subprocess.run([os.path.join(ROOT, "scripts/bench"), "forward", "--json", "--windows", "5", "--window-ms", "100"],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=90)
         if bench.returncode:
             raise Failed("scripts/bench forward: %s" % bench.stderr.strip()[-300:])
