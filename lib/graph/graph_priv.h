@@ -24,8 +24,9 @@
  * docs/dataplane.md has the measurement. */
 #define GRAPH_RX_BURST 64
 #define GRAPH_NODES_MAX 32
-/* Every 64th walk is timed, node by node: two TSC reads a visit cost too much for all of them. */
-#define GRAPH_TIMED_WALKS 64
+/* One walk in so many is timed, node by node: two TSC reads a visit cost too much for all of them. A
+ * prime, so that it does not beat with traffic that comes every n-th walk. */
+#define GRAPH_TIMED_WALKS 61
 
 struct node_time {
 	uint64_t packets, cycles; /* of the timed walks, visits without packets left out */
@@ -65,6 +66,7 @@ struct worker {
 	/* Written by this worker alone; the statistics are read by the control thread. */
 	uint64_t now;	/* TSC at the start of the walk */
 	uint64_t taken; /* packets from all sources */
+	unsigned int until_timed; /* walks */
 	struct icmp_bucket icmp_budget;
 	struct worker_stats stats;
 	struct node_time time[GRAPH_NODES_MAX]; /* by node id */

@@ -121,10 +121,13 @@ bool worker_pass(struct worker *w)
 {
 	uint64_t taken = w->taken, now;
 
-	if (unlikely(++w->stats.loops % GRAPH_TIMED_WALKS == 0))
+	w->stats.loops++;
+	if (unlikely(w->until_timed-- == 0)) {
+		w->until_timed = GRAPH_TIMED_WALKS - 1;
 		graph_walk_timed(w);
-	else
+	} else {
 		graph_walk(w);
+	}
 	rte_rcu_qsbr_quiescent(w->qsbr, w->index);
 
 	now = rte_rdtsc();

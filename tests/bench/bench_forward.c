@@ -396,9 +396,13 @@ int main(int argc, char **argv)
 	if (windows < 5 || ms < 1 || optind != argc)
 		usage();
 
-	char *eal[] = {"bench_forward", "--in-memory", "--no-pci", "--no-telemetry", "--log-level=4",
-		"-l", (char *)(uintptr_t)lcore, huge ? NULL : "--no-huge", "-m", "512", NULL};
-	int eal_argc = huge ? 7 : 10;
+	char *huge_args[] = {"bench_forward", "--no-pci", "--no-telemetry", "--log-level=4", "-l",
+		(char *)(uintptr_t)lcore, "--in-memory"};
+	/* --in-memory and --no-huge exclude each other in 22.11. */
+	char *small_args[] = {"bench_forward", "--no-pci", "--no-telemetry", "--log-level=4", "-l",
+		(char *)(uintptr_t)lcore, "--no-shconf", "--no-huge", "-m", "512"};
+	char **eal = huge ? huge_args : small_args;
+	int eal_argc = huge ? RTE_DIM(huge_args) : RTE_DIM(small_args);
 
 	if (rte_eal_init(eal_argc, eal) < 0) {
 		errno = rte_errno;
