@@ -171,6 +171,11 @@ static int on_scalar(struct builder *b, struct fy_token *value, size_t pos, size
 	if (len > 0 && memchr(text, '\0', len) != NULL)
 		return problem_set(b, pos, bytes, "", "a NUL character in a value");
 	n->plain = fy_token_scalar_style(value) == FYSS_PLAIN;
+	/* The marks of a quoted scalar leave its quotes out. */
+	if (!n->plain && pos > 0 && (b->text[pos - 1] == '"' || b->text[pos - 1] == '\'')) {
+		n->pos--;
+		n->bytes += 2;
+	}
 	n->text = malloc(len + 1);
 	if (n->text == NULL)
 		return problem_set(b, pos, bytes, "", "out of memory");
