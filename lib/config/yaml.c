@@ -264,11 +264,10 @@ static void take_syntax_error(struct builder *b, struct fy_diag *diag)
 	for (int line = 1; line < e->line; line++) {
 		const char *nl = memchr(b->text + pos, '\n', b->len - pos);
 
-		if (nl == NULL)
-			break;
-		pos = (size_t)(nl + 1 - b->text);
+		/* It counts a last line without its newline as ended. */
+		pos = nl != NULL ? (size_t)(nl + 1 - b->text) : b->len;
 	}
-	if (e->column > 1)
+	if (e->column > 1 && pos < b->len)
 		pos += (size_t)e->column - 1;
 	problem_set(b, pos, 1, "check the indentation, brackets and quotes here and just above",
 		"not valid YAML: %s", e->msg);
