@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the nodes share: the worker that walks the graph, and how a node hands packets on.
- * graph.c is the map; each node_*.c is one stage, a thin face of a burst function in lib/packet.
+ * graph.c is the map, worker.c the loop; each other file is one node, a thin face of a burst function
+ * in lib/packet.
  */
 #ifndef GRAPH_GRAPH_PRIV_H
 #define GRAPH_GRAPH_PRIV_H

@@ -18,7 +18,7 @@ struct icmp_error_hdr {
 	uint8_t type, code;
 	uint16_t checksum;
 	rte_be32_t info; /* the MTU: 32 bits in ICMPv6, the lower 16 in ICMPv4 (RFC 1191) */
-};
+} __attribute__((packed, aligned(2)));
 
 static bool icmp4_error_allowed(const struct rte_mbuf *m)
 {
