@@ -6,11 +6,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <bpf/libbpf.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
@@ -29,6 +31,51 @@ static enum log_level level_of_rte(int level)
 	return level == (int)RTE_LOG_NOTICE ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 }
 
+/*
+ * What DPDK says while a port opens is kept until it is known how that ended: drivers report as errors
+ * what they then do without (net_tap its flow rules, memif its secondary processes), and only after a
+ * failure do these lines explain something.
+ */
+static struct {
+	bool on;
+	size_t len; /* of text: lines with the level's digit in front */
+	char text[4096];
+} held;
+
+static void log_line(enum log_level level, const char *line)
+{
+	size_t room = sizeof(held.text) - held.len;
+	int n;
+
+	if (held.on && level < LOG_LEVEL_DEBUG) {
+		n = snprintf(held.text + held.len, room, "%d%s\n", (int)level, line);
+		if (n > 0 && (size_t)n < room) {
+			held.len += n;
+			return;
+		}
+	}
+	if (log_enabled(level))
+		log_write(level, "dpdk", "%s", line);
+}
+
+void port_log_hold(void)
+{
+	held.on = true;
+	held.len = 0;
+}
+
+void port_log_release(bool failed)
+{
+	held.on = false;
+	for (char *line = held.text, *end; line < held.text + held.len; line = end + 1) {
+		enum log_level level = failed ? (enum log_level)(line[0] - '0') : LOG_LEVEL_DEBUG;
+
+		end = strchr(line, '\n');
+		*end = '\0';
+		log_line(level, line + 1);
+	}
+}
+
 /* One rte_log call may bring half a line or several; the stream's lock makes this one at a time. */
 static ssize_t log_stream_write(void *cookie, const char *text, size_t size)
 {
@@ -42,12 +89,26 @@ static ssize_t log_stream_write(void *cookie, const char *text, size_t size)
 			line[len++] = text[i];
 		if (text[i] == '\n' || len == sizeof(line) - 1) {
 			line[len] = '\0';
-			if (len > 0 && log_enabled(level))
-				log_write(level, "dpdk", "%s", line);
+			if (len > 0)
+				log_line(level, line);
 			len = 0;
 		}
 	}
 	return (ssize_t)size;
+}
+
+static int log_libbpf(enum libbpf_print_level rank, const char *fmt, va_list ap)
+{
+	enum log_level level = rank == LIBBPF_WARN ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
+	char line[512];
+	int n = vsnprintf(line, sizeof(line), fmt, ap);
+
+	if (n > 0 && (size_t)n < sizeof(line) && line[n - 1] == '\n')
+		line[n - 1] = '\0';
+	for (char *nl = line; (nl = strchr(nl, '\n')) != NULL;)
+		*nl = ' ';
+	log_line(level, line);
+	return 0;
 }
 
 static int route_log(void)
@@ -118,6 +179,7 @@ int port_eal_init(const struct config *conf, const char *prog, char *err, size_t
 	for (int i = 0; i < a.argc; i++)
 		log_debug("port", "EAL argument %d: %s", i, a.argv[i]);
 
+	libbpf_set_print(log_libbpf);
 	rc = route_log();
 	if (rc < 0)
 		log_warning("port", "DPDK's log goes its own way: %s", strerror(-rc));

@@ -11,7 +11,6 @@
 #include <linux/bpf.h>
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,16 +98,9 @@ static int join_all_multicast(int ifindex)
 	return fd;
 }
 
-static int silent(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	(void)level, (void)fmt, (void)ap;
-	return 0;
-}
-
 struct kernel_netdev *kernel_netdev_mute(const char *ifname, char *err, size_t err_len)
 {
 	struct kernel_netdev *n = calloc(1, sizeof(*n));
-	libbpf_print_fn_t print;
 	int rc;
 
 	if (n == NULL)
@@ -120,9 +112,7 @@ struct kernel_netdev *kernel_netdev_mute(const char *ifname, char *err, size_t e
 		log_warning("port", "%s: multicast (IPv6 neighbour discovery) may not arrive: %s", ifname,
 			strerror(-n->packet_fd));
 
-	print = libbpf_set_print(silent);
 	rc = attach_drop(n);
-	libbpf_set_print(print);
 	if (rc < 0) {
 		port_fail(err, err_len, -rc,
 			"cannot keep the kernel's own stack off %s (tc ingress, cls_bpf): %s; the "
@@ -146,7 +136,6 @@ void kernel_netdev_free(struct kernel_netdev *n)
 		return;
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = n->ifindex, .attach_point = BPF_TC_INGRESS);
 	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = MUTE_HANDLE, .priority = MUTE_PRIORITY);
-	libbpf_print_fn_t print = libbpf_set_print(silent);
 
 	if (n->attached)
 		bpf_tc_detach(&hook, &opts);
@@ -155,7 +144,6 @@ void kernel_netdev_free(struct kernel_netdev *n)
 		hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
 		bpf_tc_hook_destroy(&hook);
 	}
-	libbpf_set_print(print);
 	if (n->ipv6_was_on)
 		set_disable_ipv6(n->ifname, '0');
 	if (n->packet_fd >= 0)

@@ -73,23 +73,44 @@ int netdev_set_mac(const char *ifname, const struct rte_ether_addr *mac)
 	return netdev_ioctl(ifname, SIOCSIFHWADDR, &ifr);
 }
 
-int netdev_limit_channels(const char *ifname, unsigned int queues, unsigned int *ret_channels)
+static int get_channels(const char *ifname, struct ethtool_channels *ret_channels)
 {
 	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
 	struct ifreq ifr = {.ifr_data = (void *)&channels};
 	int rc = netdev_ioctl(ifname, SIOCETHTOOL, &ifr);
 
+	if (rc == 0)
+		*ret_channels = channels;
+	return rc;
+}
+
+unsigned int netdev_channels(const char *ifname)
+{
+	struct ethtool_channels channels = {0};
+
+	if (get_channels(ifname, &channels) < 0 || channels.combined_count == 0)
+		return 1;
+	return channels.combined_count;
+}
+
+int netdev_limit_channels(const char *ifname, unsigned int queues, unsigned int *ret_channels)
+{
+	struct ethtool_channels channels = {0};
+	struct ifreq ifr = {.ifr_data = (void *)&channels};
+	int rc = get_channels(ifname, &channels);
+
 	*ret_channels = 1;
-	if (rc == -EOPNOTSUPP)
-		return 0;
 	if (rc < 0)
-		return rc;
-	if (channels.combined_count > 0)
-		*ret_channels = channels.combined_count;
+		return rc == -EOPNOTSUPP ? 0 : rc;
+	*ret_channels = channels.combined_count + channels.rx_count;
 	if (*ret_channels <= queues)
 		return 0;
+	/* Queues are numbered over both sorts; a driver has the one or the other. */
+	if (channels.combined_count > queues)
+		channels.combined_count = queues;
+	if (channels.rx_count > queues - channels.combined_count)
+		channels.rx_count = queues - channels.combined_count;
 	channels.cmd = ETHTOOL_SCHANNELS;
-	channels.combined_count = queues;
 	return netdev_ioctl(ifname, SIOCETHTOOL, &ifr);
 }
 

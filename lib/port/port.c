@@ -145,10 +145,9 @@ static int prepare_netdev(struct port_priv *pp, const struct config_port *conf, 
 	rc = netdev_limit_channels(ifname, queues, &channels);
 	if (rc < 0)
 		return port_fail(err, err_len, -rc,
-			"port %s: interface %s spreads its packets over %u channels, nvad has workers "
-			"for %u, and it cannot be limited (%s): try ethtool -L %s combined %u, or %u "
-			"workers", conf->name, ifname, channels, queues, strerror(-rc), ifname, queues,
-			channels);
+			"port %s: interface %s spreads its packets over %u queues, nvad can read %u, and "
+			"the rest cannot be switched off (%s); see ethtool -l %s and the number of "
+			"workers", conf->name, ifname, channels, queues, strerror(-rc), ifname);
 	return xdp_steer_prepare(ifname, err, err_len);
 }
 
@@ -395,6 +394,8 @@ static int open_device(struct port_priv *pp, const struct config_port *conf, uin
 	if (own_xdp && xdp_prog == NULL)
 		return port_fail(err, err_len, errno, "port %s: cannot hand the XDP program on: %s",
 			conf->name, strerror(errno));
+	if (own_xdp && netdev_channels(conf->device.interface) < queues)
+		queues = netdev_channels(conf->device.interface);
 	rc = port_device_build(conf, queues, xdp_prog, &dev, err, err_len);
 	if (rc == 0)
 		rc = check_duplicate(conf, &dev, err, err_len);
@@ -453,7 +454,9 @@ struct port *port_open(const struct config_port *conf, uint16_t queues, struct r
 	p->kind = conf->device.kind;
 	p->mtu_bytes = conf->mtu_bytes;
 	/* A file has one order. */
+	port_log_hold();
 	rc = open_device(pp, conf, p->kind == CONFIG_DEVICE_PCAP ? 1 : queues, pool, err, err_len);
+	port_log_release(rc < 0);
 	if (rc < 0) {
 		close_device(pp);
 		errno = -rc;

@@ -48,13 +48,20 @@ int port_eal_args_build(const struct config *conf, const char *prog, const cpu_s
 	uint64_t free_huge_mb, struct port_eal_args *ret_args, char *err, size_t err_len);
 void port_eal_args_free(struct port_eal_args *a);
 
+/* eal.c: DPDK's lines in between are logged at their level where it failed, at debug where not. */
+void port_log_hold(void);
+void port_log_release(bool failed);
+
 /* netdev.c: the kernel's side of a port. 0 or -errno. */
 int netdev_index(const char *ifname);		      /* > 0, or -errno */
 int netdev_get_flags(const char *ifname);	      /* IFF_*, or -errno */
 int netdev_set_up(const char *ifname, bool up);
 int netdev_set_mtu(const char *ifname, uint16_t mtu_bytes);
 int netdev_set_mac(const char *ifname, const struct rte_ether_addr *mac);
-/* Makes the device deliver over exactly `queues` channels where it has more; -errno where it cannot. */
+/* How many queues an AF_XDP driver may open: the combined channels, 1 where the device has none. */
+unsigned int netdev_channels(const char *ifname);
+/* Makes the device receive on no more than `queues` queues, so that no packet comes in by one that
+ * nobody reads. -errno, with the number that it has, where it cannot. */
 int netdev_limit_channels(const char *ifname, unsigned int queues, unsigned int *ret_channels);
 bool netdev_may_configure(void); /* CAP_NET_ADMIN and CAP_NET_RAW */
 

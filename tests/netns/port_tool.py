@@ -32,7 +32,7 @@ class Net:
     """`nva`, where the port is, and `peer`: nva0 (10.9.0.1, 2001:db8:9::1) to peer0 (.2, ::2)."""
 
     def __init__(self):
-        self.tools, self.procs = [], []
+        self.tools, self.procs, self.sender = [], [], None
         for name in ("nva", "peer"):
             run("ip", "netns", "add", PREFIX + name)
             self.sh(name, "sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0",
@@ -58,15 +58,24 @@ class Net:
         self.procs.append(proc)
         return proc
 
-    def python(self, name, program):
-        """Runs a program with scapy's names in a namespace."""
-        return self.sh(name, "/usr/bin/python3", "-c",
-                       "from scapy.all import *; conf.verb = 0\n" + program).stdout
-
     def send(self, frames):
-        """Sends frames (a scapy expression, from Ether up) out of peer0."""
-        mac = json.loads(self.sh("nva", "ip", "-j", "link", "show", "dev", "nva0").stdout)[0]["address"]
-        self.python("peer", "M = %r\nsendp(%s, iface='peer0')" % (mac, frames))
+        """Sends frames (a scapy expression, from Ether up; M is nva0's MAC) out of peer0."""
+        if self.sender is None:
+            mac = json.loads(self.sh("nva", "ip", "-j", "link", "show", "dev", "nva0").stdout)[0]["address"]
+            self.sender = self.background("peer", "/usr/bin/python3", "-c", (
+                "import sys\nfrom scapy.all import *\nconf.verb = 0\nM = %r\n"
+                "s = conf.L2socket(iface='peer0')\n"
+                "for line in sys.stdin:\n"
+                "    for frame in eval(line):\n        s.send(frame)\n"
+                "    print('sent', flush=True)" % mac))
+        self.sender.stdin.write(frames + "\n")
+        self.sender.stdin.flush()
+        said = []
+        for line in self.sender.stdout:
+            if line == "sent\n":
+                return
+            said.append(line)
+        raise AssertionError("".join(said))
 
     def open(self, *ports, name="nva", ready=True):
         tool = Tool(name, ports, ready)

@@ -127,9 +127,9 @@ def test_the_kernel_answers(net, tool):
         "import socket\ns = socket.create_server(('10.9.0.1', 179))\nprint('up', flush=True)\n"
         "c, _ = s.accept()\nc.sendall(c.recv(99).upper())"))
     assert server.stdout.readline() == "up\n"
-    said = net.python("peer", (
+    said = net.sh("peer", "/usr/bin/python3", "-c", (
         "import socket\ns = socket.create_connection(('10.9.0.1', 179), 5)\n"
-        "s.sendall(b'keepalive')\nprint(s.recv(99).decode())"))
+        "s.sendall(b'keepalive')\nprint(s.recv(99).decode())")).stdout
     assert said == "KEEPALIVE\n"
     assert classes(tool)["bgp"]["kernel"] - after["bgp"]["kernel"] >= 4
 
@@ -200,14 +200,28 @@ def test_the_program_of_somebody_else_stays(net, tmp_path):
         net.sh("nva", "ip", "link", "set", "dev", "nva0", "xdp", "off")
 
 
-def test_more_channels_than_workers(net):
+def test_queues_of_device_and_workers(net):
+    """Two workers on a device with one channel; and a device with two queues that gets one reader."""
+    tool = net.open(PORT + ",queues=2")
+    assert tool.stats("wan")["queues"] == 1
+    assert tool.quit() == 0
     net.sh("nva", "ip", "link", "add", "multi0", "numrxqueues", "2", "numtxqueues", "2", "type",
            "veth", "peer", "name", "multi1", "numrxqueues", "2", "numtxqueues", "2")
-    net.sh("nva", "ethtool", "-L", "multi0", "rx", "2", "tx", "2", check=False)
-    tool = net.open("wan=af_xdp,iface=multi0", ready=False)
+
+    def rx_queues():
+        out = net.sh("nva", "ethtool", "-l", "multi0").stdout
+        return out.split("Current")[1].split("RX:")[1].split()[0]
     try:
-        channels = net.sh("nva", "ethtool", "-l", "multi0", check=False).stdout
-        assert "ready" in tool.first or "channels" in tool.first["error"], (tool.first, channels)
+        net.sh("nva", "ethtool", "-L", "multi0", "rx", "2", "tx", "2")
+        # The kernel wants a queue for each of the peer's: it refuses, and says why.
+        refused = net.open("wan=af_xdp,iface=multi0", ready=False)
+        assert "error" in refused.first and "wan" in refused.first["error"]
+        assert "peer tx queues" in refused.proc.stderr.read()
+        net.sh("nva", "ethtool", "-L", "multi1", "tx", "1")
+        net.sh("nva", "ethtool", "-L", "multi0", "rx", "2")
+        assert rx_queues() == "2"
+        tool = net.open("wan=af_xdp,iface=multi0")
+        assert rx_queues() == "1" and tool.stats("wan")["queues"] == 1
+        assert tool.quit() == 0
     finally:
-        tool.quit()
         net.sh("nva", "ip", "link", "del", "multi0")
