@@ -59,6 +59,10 @@ static int check_bytes(struct builder *b)
 			: t[i] >= 0xf0 && t[i] < 0xf5				  ? 3
 										  : 9;
 
+		/* As a line's end of its own it is Mac OS 9's, and libfyaml leaks on some. */
+		if (t[i] == '\r' && (i + 1 == b->len || t[i + 1] != '\n'))
+			return problem_set(b, i, 1, "end lines with a newline (or CR and newline)",
+				"a carriage return without a newline");
 		if (t[i] < 0x20 && t[i] != '\n' && t[i] != '\t' && t[i] != '\r')
 			return problem_set(b, i, 1, "is this a text file?",
 				"control character 0x%02x", t[i]);

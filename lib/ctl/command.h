@@ -146,6 +146,7 @@ void ctl_put_mac(struct ctl_call *call, const char *column, const struct rte_eth
 void ctl_put_json(struct ctl_call *call, const char *column, json_t *value);
 /* A JSON string of any bytes: what is not UTF-8 becomes '?'. */
 json_t *ctl_json_text(const char *text);
+json_t *ctl_json_mac(const struct rte_ether_addr *mac); /* in lower case */
 
 /* The slice that was emitted, as one object; takes the rows off the call. NULL: out of memory. */
 json_t *ctl_reply_take(struct ctl_call *call, bool more);

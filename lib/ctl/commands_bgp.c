@@ -80,6 +80,9 @@ static void put_session(struct ctl_call *call, const struct config_peer *conf,
 		ctl_put_addr(call, "remote_id", &id);
 	ctl_put_addr(call, "local_address", &i->local_addr);
 	ctl_put_u64(call, "ttl", conf->ttl);
+	/* What was negotiated, once it was. */
+	if (i->state < BGP_OPENCONFIRM)
+		return;
 	ctl_put_bool(call, "ipv4", i->ipv4);
 	ctl_put_bool(call, "ipv6", i->ipv6);
 	ctl_put_bool(call, "as4", i->as4);

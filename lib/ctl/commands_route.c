@@ -180,13 +180,10 @@ static const char *const kind_names[NH_KIND_MAX] = {
 
 static json_t *member_json(const struct nh *m, unsigned int buckets)
 {
-	char mac[RTE_ETHER_ADDR_FMT_SIZE] = "";
-
-	if (m->kind == NH_FORWARD)
-		rte_ether_format_addr(mac, sizeof(mac), &m->dst_mac);
-	return json_pack("{s:s, s:s, s:s, s:s, s:f}", "kind", kind_names[m->kind], "next_hop",
-		IP_ADDR_TEXT(&m->addr), "interface", ctl_port_name(m->port), "mac", mac,
-		"share_percent", 100.0 * buckets / NH_GROUP_BUCKETS);
+	return json_pack("{s:s, s:s, s:s, s:o, s:f}", "kind", kind_names[m->kind], "next_hop",
+		IP_ADDR_TEXT(&m->addr), "interface", ctl_port_name(m->port), "mac",
+		m->kind == NH_FORWARD ? ctl_json_mac(&m->dst_mac) : json_null(), "share_percent",
+		100.0 * buckets / NH_GROUP_BUCKETS);
 }
 
 /* The group's members, each with its share of the buckets. */

@@ -122,14 +122,19 @@ void ctl_put_prefix(struct ctl_call *call, const char *column, const struct ip_p
 	ctl_put_str(call, column, IP_PREFIX_TEXT(prefix));
 }
 
-void ctl_put_mac(struct ctl_call *call, const char *column, const struct rte_ether_addr *mac)
+json_t *ctl_json_mac(const struct rte_ether_addr *mac)
 {
 	char text[RTE_ETHER_ADDR_FMT_SIZE];
 	const uint8_t *b = mac->addr_bytes;
 
 	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4],
 		b[5]);
-	ctl_put_str(call, column, text);
+	return json_string(text);
+}
+
+void ctl_put_mac(struct ctl_call *call, const char *column, const struct rte_ether_addr *mac)
+{
+	ctl_put_json(call, column, ctl_json_mac(mac));
 }
 
 static json_t *columns_json(const struct ctl_command *c)

@@ -171,6 +171,7 @@ static void test_yaml(void **state)
 		{"ports: []\n«ports»: []\n", "duplicate key 'ports'", "delete one"},
 		{"? «»[a]\n: b\n", "cannot be a key", "a word followed by ':'"},
 		{"a: «\x01»\n", "control character 0x01", "text file"},
+		{"a: «»\rb: 1\n", "a carriage return without", "newline"},
 		{"[[[[[[[[[[[[«[»[]]]]]]]]]]]]]]\n", "nested too deeply", "brackets"});
 }
 
