@@ -369,7 +369,7 @@ static void update_received(struct bgp_session *s, uint8_t side, const uint8_t *
 		fail(s, side, &e, now_ms, acts);
 		return;
 	}
-	if (verdict == BGP_WITHDRAW) {
+	if (verdict == BGP_WITHDRAW || e.subcode == BGP_UPDATE_BAD_NEXT_HOP) {
 		s->errors_withdrawn++;
 		snprintf(s->last_error, sizeof(s->last_error),
 			"UPDATE treated as withdrawal (RFC 7606), %" PRIu64 " so far: %s",

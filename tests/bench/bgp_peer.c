@@ -150,7 +150,7 @@ static int read_prefixes(struct peer *p, const char *name, uint32_t as, size_t p
 				return -ENOMEM;
 		}
 		a = &p->adverts[p->n_adverts];
-		line[strcspn(line, "\n")] = '\0';
+		line[strcspn(line, "\r\n")] = '\0';
 		if (ip_prefix_parse(line, &a->prefix) < 0)
 			continue;
 		a->next_hop = a->prefix.addr.family == IP_V4 ? *nh_v4 : *nh_v6;

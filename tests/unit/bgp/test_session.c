@@ -486,6 +486,24 @@ static bool has(const struct ip_prefix *list, size_t n, const char *text)
 #define V4 "198.51.100.0/24"
 #define V6 "2001:db8:1::/48"
 
+/* What is withdrawn for an error is counted and explained. */
+static void test_bad_next_hop_is_told(void **state)
+{
+	static const uint8_t msg[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0, 47, BGP_MSG_UPDATE, 0, 0, 0, 20, 0x40, 1, 1, 0, 0x40, 2,
+		6, 2, 1, 0, 0, 0xfb, 0xf4, 0x40, 3, 4, 127, 0, 0, 1, 24, 198, 51, 100};
+	struct bgp_session s;
+
+	(void)state;
+	to_established(&s);
+	input(&s, BGP_OUT, msg, sizeof(msg));
+	assert_int_equal(s.state, BGP_ESTABLISHED);
+	assert_int_equal(acts.update.n_unreach, 1);
+	assert_int_equal(acts.update.n_reach, 0);
+	assert_int_equal(s.errors_withdrawn, 1);
+	assert_non_null(strstr(s.last_error, "NEXT_HOP"));
+}
+
 /* Whether what happened is the one treatment that `want` names. */
 static bool treated(const struct bgp_session *s, const char *phase, const char *want,
 	const struct bgp_attrs *baseline)
@@ -594,6 +612,7 @@ int main(void)
 		cmocka_unit_test(test_backoff),
 		cmocka_unit_test(test_refresh),
 		cmocka_unit_test(test_random_events),
+		cmocka_unit_test(test_bad_next_hop_is_told),
 		cmocka_unit_test(test_malformed),
 	};
 
