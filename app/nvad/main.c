@@ -108,17 +108,21 @@ int main(int argc, char **argv)
 	struct options options = {.config = DEFAULT_CONFIG};
 	struct config_error error;
 	struct config *conf;
+	bool colour;
 	int status;
 
 	status = parse_options(argc, argv, &options);
 	if (status >= 0)
 		return status;
 
+	colour = isatty(STDERR_FILENO) && getenv("NO_COLOR") == NULL;
 	conf = config_load(options.config, &error);
 	if (conf == NULL) {
-		config_error_print(&error, stderr, isatty(STDERR_FILENO) && getenv("NO_COLOR") == NULL);
+		config_error_print(&error, stderr, colour);
 		return EXIT_FAILED;
 	}
+	for (size_t i = 0; i < conf->n_warnings; i++)
+		config_error_print(&conf->warnings[i], stderr, colour);
 	if (options.check_only) {
 		printf("%s: good: %zu ports, %zu BGP peers\n", options.config, conf->n_ports,
 			conf->bgp.n_peers);

@@ -87,15 +87,15 @@ int ctl_listen_open(struct ctl_listen *l, const char *path, const char *group, c
 		return ret;
 	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (l->fd < 0)
-		return fail(err, err_len, path, errno, "");
+		return fail(err, err_len, l->path, errno, "");
 	/* The file begins with the socket's own mode: nobody gets in before the group is set. */
 	if (fchmod(l->fd, 0600) < 0 || bind(l->fd, (struct sockaddr *)&sun, sizeof(sun)) < 0) {
-		ret = fail(err, err_len, path, errno, "does its directory exist, and may nvad write there?");
+		ret = fail(err, err_len, l->path, errno, "does its directory exist, and may nvad write there?");
 		goto close;
 	}
 	if (lstat(path, &st) < 0 || (l->has_group && lchown(path, (uid_t)-1, l->group) < 0) ||
 		chmod(path, SOCKET_MODE) < 0 || listen(l->fd, BACKLOG) < 0) {
-		ret = fail(err, err_len, path, errno, "");
+		ret = fail(err, err_len, l->path, errno, "");
 		unlink(path);
 		goto close;
 	}
