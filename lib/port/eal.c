@@ -32,9 +32,9 @@ static enum log_level level_of_rte(int level)
 }
 
 /*
- * What DPDK says while a port opens is kept until it is known how that ended: drivers report as errors
- * what they then do without (net_tap its flow rules, memif its secondary processes), and only after a
- * failure do these lines explain something.
+ * What DPDK says while it starts or a port opens is kept until it is known how that ended: it reports
+ * as errors and warnings what it then does without (net_tap its flow rules, memif its secondary
+ * processes, EAL a size of huge pages), and only after a failure do these lines explain something.
  */
 static struct {
 	bool on;
@@ -186,7 +186,10 @@ int port_eal_init(const struct config *conf, const char *prog, char *err, size_t
 	/* EAL permutes the array and keeps its strings, which is why they are not freed on success. */
 	memcpy(argv, a.argv, sizeof(argv));
 	argv[a.argc] = NULL;
-	if (rte_eal_init(a.argc, argv) < 0) {
+	port_log_hold();
+	rc = rte_eal_init(a.argc, argv);
+	port_log_release(rc < 0);
+	if (rc < 0) {
 		int code = rte_errno != 0 ? rte_errno : EINVAL;
 
 		port_eal_args_free(&a);

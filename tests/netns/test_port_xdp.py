@@ -169,6 +169,28 @@ def test_transmits(net, tool):
     wait_for("200 frames", lambda: received() - before >= 200)
 
 
+def test_forwarding_between_two_ports(net):
+    """Buffers of one pool cross from one AF_XDP device to another."""
+    net.sh("nva", "ip", "link", "add", "host0", "type", "veth", "peer", "name", "wire0")
+    net.sh("nva", "ip", "addr", "flush", "dev", "nva0")
+    net.sh("nva", "ip", "addr", "add", "10.9.0.7/24", "dev", "host0")
+    net.sh("nva", "ip", "link", "set", "host0", "up")
+    tool = net.open("wan=af_xdp,iface=nva0", "lan=af_xdp,iface=wire0")
+    try:
+        assert tool.ask("class neighbour off") == {"rc": 0}
+        done = net.sh("peer", "ping", "-q", "-c", "2000", "-f", "-s", "1472", "10.9.0.7", check=False)
+        assert ", 0% packet loss" in done.stdout, done.stdout
+        s = tool.ask("stats")
+        for port in ("wan", "lan"):
+            assert s[port]["icmp"] >= 2000 and s[port]["tx"] >= 2000
+            assert s[port]["classes"]["transit"]["lost"] == 0
+    finally:
+        tool.quit()
+        net.sh("nva", "ip", "link", "del", "host0")
+        net.sh("nva", "ip", "addr", "add", "10.9.0.1/24", "dev", "nva0")
+        net.sh("nva", "ip", "addr", "add", "2001:db8:9::1/64", "dev", "nva0", "nodad")
+
+
 def test_after_a_crash(net):
     first = net.open(PORT)
     stale = xdp_of(net)["prog"]["id"]
