@@ -159,7 +159,7 @@ static uint64_t free_huge_mb(void)
 
 int port_eal_init(const struct config *conf, const char *prog, char *err, size_t err_len)
 {
-	struct port_eal_args a;
+	static struct port_eal_args a; /* EAL may keep its arguments */
 	char *argv[PORT_EAL_ARGS_MAX + 1];
 	cpu_set_t cpus;
 	int rc;
@@ -183,7 +183,7 @@ int port_eal_init(const struct config *conf, const char *prog, char *err, size_t
 	rc = route_log();
 	if (rc < 0)
 		log_warning("port", "DPDK's log goes its own way: %s", strerror(-rc));
-	/* EAL permutes the array and keeps its strings, which is why they are not freed on success. */
+	/* EAL permutes the array. */
 	memcpy(argv, a.argv, sizeof(argv));
 	argv[a.argc] = NULL;
 	port_log_hold();
