@@ -17,8 +17,7 @@ static unsigned int count_chars(const char *text, size_t bytes)
 	return n;
 }
 
-/* Quoted values may hold anything that YAML can escape, and this goes to a terminal. */
-static void mask_controls(char *text)
+void error_mask(char *text)
 {
 	for (; *text != '\0'; text++)
 		if ((unsigned char)*text < 0x20 || *text == 0x7f)
@@ -72,7 +71,7 @@ static void fill(struct loader *l, struct config_error *e, const struct yaml_nod
 	memset(e, 0, sizeof(*e));
 	error_place(e, l->name, l->text, l->len, at->pos, at->bytes);
 	vsnprintf(e->message, sizeof(e->message), fmt, ap);
-	mask_controls(e->message);
+	error_mask(e->message);
 	l->current = e;
 }
 
@@ -113,7 +112,7 @@ int load_hint(struct loader *l, const char *fmt, ...)
 
 	va_start(ap, fmt);
 	vsnprintf(l->current->hint, sizeof(l->current->hint), fmt, ap);
-	mask_controls(l->current->hint);
+	error_mask(l->current->hint);
 	va_end(ap);
 	return -1;
 }

@@ -63,6 +63,7 @@ struct config *config_load_string(const char *text, size_t len, const char *name
 		error_place(ret_error, name, text, len, problem.pos, problem.bytes);
 		snprintf(ret_error->message, sizeof(ret_error->message), "%s", problem.message);
 		snprintf(ret_error->hint, sizeof(ret_error->hint), "%s", problem.hint);
+		error_mask(ret_error->message);
 		for (char *p = ret_error->source; problem.not_text && *p != '\0'; p++)
 			if ((*p & 0x80) != 0)
 				*p = '?';

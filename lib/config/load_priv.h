@@ -30,6 +30,8 @@ struct loader {
 /* error.c */
 void error_place(struct config_error *e, const char *name, const char *text, size_t len, size_t pos,
 	size_t bytes);
+/* Masks control characters: quoted values may hold any, and messages go to a terminal. */
+void error_mask(char *text);
 /* Both leave the hint empty. load_fail() and load_hint() return -1, to be returned at once. */
 int load_fail(struct loader *l, const struct yaml_node *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

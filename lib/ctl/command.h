@@ -22,7 +22,7 @@ struct ctl_context;
 #define CTL_WORDS_MAX 32	 /* in a request */
 #define CTL_ARGS_MAX 6
 #define CTL_COLUMNS_MAX 40
-#define CTL_SLICE_ROWS 256	 /* about a millisecond's work: then others have their turn */
+#define CTL_SLICE_ROWS 128	 /* about a millisecond's work: then others have their turn */
 
 enum ctl_arg_type {
 	CTL_ARG_FLAG,	 /* the word itself */

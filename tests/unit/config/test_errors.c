@@ -549,6 +549,8 @@ static void test_no_control_characters_in_messages(void **state)
 
 	assert_null(config_load_string(text, sizeof(text) - 1, "t.yaml", &e));
 	assert_non_null(strstr(e.message, "unknown key '?[31mred?'"));
+	assert_null(config_load_string("a\tb: 1\na\tb: 1", 13, "t.yaml", &e));
+	assert_non_null(strstr(e.message, "duplicate key 'a?b'"));
 }
 
 static void test_limits(void **state)
