@@ -364,22 +364,56 @@ static int start(struct port_priv *pp, const struct config_port *conf, char *err
 	return 0;
 }
 
-/* The configured addresses are the kernel's from the first packet on. */
-static int steer(struct port *p, const struct config_port *conf, char *err, size_t err_len)
+static int steer_add(struct xdp_steer *s, const struct port_priv *owner)
 {
 	int rc = 0;
 
+	for (size_t i = 0; rc == 0 && i < owner->n_addrs; i++)
+		rc = xdp_steer_add_address(s, &owner->addrs[i], XDP_CLASSES_ALL);
+	return rc;
+}
+
+/*
+ * The configured addresses are the kernel's from the first packet on, and by whichever port their
+ * packets come in: the kernel is one host on all of its devices (RFC 1122 3.3.4.2).
+ */
+static int steer(struct port_priv *pp, const struct config_port *conf, char *err, size_t err_len)
+{
+	struct port *p = &pp->port;
+	int rc;
+
+	pp->addrs = calloc(conf->n_addresses + 1, sizeof(*pp->addrs));
+	if (pp->addrs == NULL)
+		return port_fail(err, err_len, ENOMEM, "port %s: no memory", p->name);
+	for (size_t i = 0; i < conf->n_addresses; i++)
+		pp->addrs[pp->n_addrs++] = conf->addresses[i].addr;
 	p->steer = xdp_steer_open(p->kernel_ifname, err, err_len);
 	if (p->steer == NULL)
 		return -errno;
-	for (size_t i = 0; rc == 0 && i < conf->n_addresses; i++)
-		rc = xdp_steer_add_address(p->steer, &conf->addresses[i].addr, XDP_CLASSES_ALL);
+	rc = steer_add(p->steer, pp);
+	for (struct port *o = NULL; rc == 0 && (o = port_next(o)) != NULL;) {
+		if (o->steer == NULL)
+			continue;
+		rc = steer_add(p->steer, (struct port_priv *)o);
+		if (rc == 0)
+			rc = steer_add(o->steer, pp);
+	}
 	if (rc < 0)
 		return port_fail(err, err_len, -rc,
-			"port %s: cannot tell the XDP program the port's addresses: %s", p->name,
-			strerror(-rc));
+			"port %s: cannot tell the XDP programs the port's addresses (%u at most): %s",
+			p->name, XDP_ADDRESSES_MAX, strerror(-rc));
 	p->kernel_owns_addresses = true;
 	return 0;
+}
+
+static void unsteer(struct port_priv *pp)
+{
+	for (struct port *o = NULL; (o = port_next(o)) != NULL;) {
+		for (size_t i = 0; o->steer != NULL && i < pp->n_addrs; i++)
+			xdp_steer_del_address(o->steer, &pp->addrs[i]);
+	}
+	xdp_steer_close(pp->port.steer);
+	free(pp->addrs);
 }
 
 static int open_device(struct port_priv *pp, const struct config_port *conf, uint16_t queues,
@@ -423,7 +457,7 @@ static int open_device(struct port_priv *pp, const struct config_port *conf, uin
 	if (rc == 0)
 		rc = start(pp, conf, err, err_len);
 	if (rc == 0 && own_xdp)
-		rc = steer(&pp->port, conf, err, err_len);
+		rc = steer(pp, conf, err, err_len);
 	return rc;
 }
 
@@ -431,7 +465,7 @@ static void close_device(struct port_priv *pp)
 {
 	if (pp->started)
 		rte_eth_dev_stop(pp->port.id);
-	xdp_steer_close(pp->port.steer);
+	unsteer(pp);
 	if (pp->bus[0] != '\0') {
 		rte_eth_dev_close(pp->port.id);
 		rte_eal_hotplug_remove(pp->bus, pp->device);

@@ -14,6 +14,8 @@ struct port_priv {
 	char key[128];		 /* what may be opened once: "netdev eth0" */
 	bool started;
 	struct kernel_netdev *netdev; /* af_packet: what was done to the netdev, to be undone */
+	struct ip_addr *addrs;	      /* af_xdp: the kernel's, for the XDP programs of all ports */
+	size_t n_addrs;
 };
 
 /* Writes "WHAT" into err and returns -code. */

@@ -175,8 +175,10 @@ def test_forwarding_between_two_ports(net):
     net.sh("nva", "ip", "addr", "flush", "dev", "nva0")
     net.sh("nva", "ip", "addr", "add", "10.9.0.7/24", "dev", "host0")
     net.sh("nva", "ip", "link", "set", "host0", "up")
-    tool = net.open("wan=af_xdp,iface=nva0", "lan=af_xdp,iface=wire0")
+    tool = net.open("wan=af_xdp,iface=nva0,addr=10.9.0.1", "lan=af_xdp,iface=wire0,addr=10.10.0.1")
     try:
+        # The kernel is one host: its address on the one port is local on the other.
+        assert delta(tool, net, "[%s]" % tcp(4, 5000, 179, "10.10.0.1")) == {"bgp": (1, 0, 0)}
         assert tool.ask("class neighbour off") == {"rc": 0}
         done = net.sh("peer", "ping", "-q", "-c", "2000", "-f", "-s", "1472", "10.9.0.7", check=False)
         assert ", 0% packet loss" in done.stdout, done.stdout
@@ -184,6 +186,8 @@ def test_forwarding_between_two_ports(net):
         for port in ("wan", "lan"):
             assert s[port]["icmp"] >= 2000 and s[port]["tx"] >= 2000
             assert s[port]["classes"]["transit"]["lost"] == 0
+        assert tool.ask("close lan") == {"rc": 0}
+        assert delta(tool, net, "[%s]" % tcp(4, 5000, 179, "10.10.0.1")) == {"transit": (0, 1, 0)}
     finally:
         tool.quit()
         net.sh("nva", "ip", "link", "del", "host0")
