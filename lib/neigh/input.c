@@ -21,7 +21,8 @@ static void drop(struct rte_mbuf *m, enum drop_reason reason)
 
 /*
  * News of a neighbour that nobody asked for. It makes no entry (a stranger must not fill the table) and
- * overrides none that is static; a new MAC is used at once, and checked by a unicast solicitation.
+ * overrides none: with one forged frame anybody could lead a neighbour's traffic away, so a new MAC is
+ * used once it answers. This is stricter than RFC 826 and RFC 4861 7.2.3, and costs one round trip.
  */
 static void hear(struct neigh_table *t, uint16_t port_id, const struct ip_addr *addr,
 	const struct rte_ether_addr *mac)
@@ -30,14 +31,17 @@ static void hear(struct neigh_table *t, uint16_t port_id, const struct ip_addr *
 
 	if (e == NULL || e->state == NEIGH_STATIC || e->state == NEIGH_KERNEL)
 		return;
-	if (!e->resolved || !rte_is_same_ether_addr(&e->mac, mac))
+	if (!e->resolved)
 		neigh_suspect(t, e, mac);
+	else if (!rte_is_same_ether_addr(&e->mac, mac))
+		neigh_doubt(t, e);
 }
 
-/* RFC 4861 7.2.5; an ARP reply has the override flag and a MAC always. */
+/* RFC 4861 7.2.5, but for what hear() says; an ARP reply has the override flag and a MAC always. */
 static void advert(struct neigh_table *t, uint16_t port_id, const struct neigh_msg *msg)
 {
 	struct neigh_entry *e = neigh_find(t, port_id, &msg->target);
+	struct rte_ether_addr mac;
 	bool same;
 
 	if (e == NULL || e->state == NEIGH_STATIC || e->state == NEIGH_KERNEL) {
@@ -53,17 +57,15 @@ static void advert(struct neigh_table *t, uint16_t port_id, const struct neigh_m
 			neigh_suspect(t, e, &msg->mac);
 		return;
 	}
-	same = !msg->has_mac || rte_is_same_ether_addr(&msg->mac, &e->mac);
-	if (!same && !msg->override) {
-		if (e->state == NEIGH_REACHABLE)
-			neigh_suspect(t, e, &e->mac);
-	} else if (msg->solicited) {
-		struct rte_ether_addr mac = same ? e->mac : msg->mac;
-
+	mac = e->mac;
+	same = !msg->has_mac || rte_is_same_ether_addr(&msg->mac, &mac);
+	if (same && msg->solicited)
 		neigh_reachable(t, e, &mac);
-	} else if (!same) {
-		neigh_suspect(t, e, &msg->mac);
-	}
+	else if (!same && msg->solicited && msg->override && e->state == NEIGH_PROBE &&
+		 e->probes_left < t->conf.probes) /* there was a question */
+		neigh_reachable(t, e, &msg->mac);
+	else if (!same)
+		neigh_doubt(t, e);
 }
 
 static enum drop_reason solicit(struct neigh_table *t, struct neigh_port *np,

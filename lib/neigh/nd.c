@@ -60,11 +60,10 @@ static int parse_neighbour(struct buf_reader *r, uint8_t type, uint8_t flags,
 		return -EBADMSG;
 	group = nd_solicited_node(&msg->target);
 	if (solicit) { /* 7.1.1 */
-		if (!ip_addr_equal(dst, &group) && !ip_addr_equal(dst, &msg->target))
-			return -EBADMSG;
 		if (!ip_addr_is_unspecified(src))
 			msg->sender = *src;
-		else if (!ip_addr_equal(dst, &group) || msg->has_mac)
+		else if (memcmp(dst->bytes, group.bytes, 13) != 0 || /* any such group */
+			 msg->has_mac)
 			return -EBADMSG;
 	} else { /* 7.1.2 */
 		msg->sender = msg->target;

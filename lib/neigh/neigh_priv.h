@@ -29,6 +29,7 @@ struct neigh_entry {
 	bool gleaned;  /* made by a packet: gets a host route once it answers */
 	bool routed;   /* the host route stands */
 	bool resolved; /* the adjacency is NH_FORWARD */
+	bool ask_all;  /* PROBE: not the known MAC alone */
 	struct ip_addr addr;
 	struct rte_ether_addr mac;
 	uint64_t confirmed_ms; /* or made */
@@ -84,7 +85,10 @@ struct neigh_entry *neigh_timer_first(const struct neigh_table *t);
 /* state.c */
 void neigh_start(struct neigh_table *t, struct neigh_entry *e); /* a new entry: ask */
 void neigh_reachable(struct neigh_table *t, struct neigh_entry *e, const struct rte_ether_addr *mac);
+/* Unresolved, and somebody says, unasked, where it is: used at once, and checked there. */
 void neigh_suspect(struct neigh_table *t, struct neigh_entry *e, const struct rte_ether_addr *mac);
+/* Resolved, and somebody says that it is elsewhere: everybody is asked, the answer decides. */
+void neigh_doubt(struct neigh_table *t, struct neigh_entry *e);
 void neigh_fail(struct neigh_table *t, struct neigh_entry *e);
 void neigh_timer_fire(struct neigh_table *t, struct neigh_entry *e);
 /* A packet for the neighbour: sent on, held, or a counted drop. */

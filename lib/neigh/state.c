@@ -135,8 +135,19 @@ void neigh_reachable(struct neigh_table *t, struct neigh_entry *e, const struct 
 void neigh_suspect(struct neigh_table *t, struct neigh_entry *e, const struct rte_ether_addr *mac)
 {
 	e->probes_left = (uint8_t)t->conf.probes;
+	e->ask_all = false;
 	set_state(t, e, NEIGH_PROBE, t->now_ms);
 	resolve(t, e, mac);
+}
+
+void neigh_doubt(struct neigh_table *t, struct neigh_entry *e)
+{
+	if (e->state == NEIGH_PROBE && e->ask_all) /* being asked */
+		return;
+	e->probes_left = (uint8_t)t->conf.probes;
+	e->ask_all = true;
+	/* RFC 4861 7.2.2: one solicitation in a retransmission interval. */
+	set_state(t, e, NEIGH_PROBE, RTE_MAX(t->now_ms, e->tried_ms + t->conf.retransmit_ms));
 }
 
 void neigh_set_static(struct neigh_table *t, struct neigh_entry *e, const struct rte_ether_addr *mac)
@@ -237,6 +248,7 @@ void neigh_timer_fire(struct neigh_table *t, struct neigh_entry *e)
 		if (forget(t, e))
 			return;
 		e->probes_left = (uint8_t)t->conf.probes;
+		e->ask_all = false;
 		e->state = NEIGH_PROBE;
 		break;
 	case NEIGH_PROBE:
@@ -256,7 +268,7 @@ void neigh_timer_fire(struct neigh_table *t, struct neigh_entry *e)
 		return;
 	}
 	e->probes_left--;
-	ask(t, e, e->state == NEIGH_PROBE);
+	ask(t, e, e->state == NEIGH_PROBE && !e->ask_all);
 	neigh_timer_set(t, e, t->now_ms + t->conf.retransmit_ms);
 }
 

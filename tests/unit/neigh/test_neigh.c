@@ -620,34 +620,56 @@ static void test_unsolicited(void **state)
 	struct fixture *f = *state;
 	struct ip_addr v4 = ip("10.0.0.9"), v6 = ip("2001:db8::9");
 	uint32_t nh4 = neigh_acquire(f->table, PORT_ID, &v4);
-	uint32_t nh6 = neigh_acquire(f->table, PORT_ID, &v6);
+	uint32_t nh6;
 	struct neigh_info info;
 
 	take_all(f);
 	answer(f, "10.0.0.9", &peer_mac, true, true);
-	ask_us(f, "10.0.0.9", "10.0.0.9", &other_mac); /* moves: gratuitous ARP */
-	assert_true(rte_is_same_ether_addr(&f->nh->nh[nh4].dst_mac, &other_mac));
+	/* It moves, and says so by gratuitous ARP: asked for, though not twice in a second, and used
+	 * once it answers; who only says so changes nothing. */
+	for (unsigned int i = 0; i < 3; i++)
+		ask_us(f, "10.0.0.9", "10.0.0.9", &other_mac);
+	answer(f, "10.0.0.9", &other_mac, false, true);
+	assert_int_equal(state_of(f, "10.0.0.9"), NEIGH_PROBE);
+	run(f, 999);
+	assert_int_equal(take_all(f), 0);
 	run(f, 1);
-	expect_solicit(f, "10.0.0.9", &other_mac);
+	assert_true(rte_is_same_ether_addr(&f->nh->nh[nh4].dst_mac, &peer_mac));
+	expect_solicit(f, "10.0.0.9", NULL);
 	answer(f, "10.0.0.9", &other_mac, true, true);
 	assert_int_equal(state_of(f, "10.0.0.9"), NEIGH_REACHABLE);
+	assert_true(rte_is_same_ether_addr(&f->nh->nh[nh4].dst_mac, &other_mac));
+	/* An answer to no question moves it no more than that. */
+	answer(f, "10.0.0.9", &peer_mac, true, true);
+	assert_true(rte_is_same_ether_addr(&f->nh->nh[nh4].dst_mac, &other_mac));
+	run(f, 1000);
+	expect_solicit(f, "10.0.0.9", NULL);
+	answer(f, "10.0.0.9", &other_mac, true, true);
+	assert_true(rte_is_same_ether_addr(&f->nh->nh[nh4].dst_mac, &other_mac));
+	take_all(f);
 
-	/* A solicitation tells where its sender is (RFC 4861 7.2.3). */
+	nh6 = neigh_acquire(f->table, PORT_ID, &v6);
+	/* A solicitation tells where its sender is (RFC 4861 7.2.3), where that is unknown. */
 	ask_us(f, "2001:db8::9", "2001:db8::4", &peer_mac);
 	assert_int_equal(f->nh->nh[nh6].kind, NH_FORWARD);
 	assert_int_equal(state_of(f, "2001:db8::9"), NEIGH_PROBE);
 	take_all(f);
+	run(f, 1);
+	expect_solicit(f, "2001:db8::9", &peer_mac);
 	answer(f, "2001:db8::9", &peer_mac, true, false);
 	assert_int_equal(state_of(f, "2001:db8::9"), NEIGH_REACHABLE);
-	/* Another MAC without the override flag: doubt, and no change (7.2.5). */
+	ask_us(f, "2001:db8::9", "2001:db8::4", &other_mac); /* and elsewhere: a forgery, it may be */
+	take_all(f);
+	assert_true(rte_is_same_ether_addr(&f->nh->nh[nh6].dst_mac, &peer_mac));
+	run(f, 1000);
+	expect_solicit(f, "2001:db8::9", NULL);
+	/* Another MAC without the override flag: no change (7.2.5). */
 	answer(f, "2001:db8::9", &other_mac, true, false);
 	assert_int_equal(state_of(f, "2001:db8::9"), NEIGH_PROBE);
 	assert_true(rte_is_same_ether_addr(&f->nh->nh[nh6].dst_mac, &peer_mac));
-	answer(f, "2001:db8::9", &other_mac, false, true);
-	assert_int_equal(state_of(f, "2001:db8::9"), NEIGH_PROBE);
-	assert_true(rte_is_same_ether_addr(&f->nh->nh[nh6].dst_mac, &other_mac));
 	answer(f, "2001:db8::9", &other_mac, true, true);
 	assert_int_equal(state_of(f, "2001:db8::9"), NEIGH_REACHABLE);
+	assert_true(rte_is_same_ether_addr(&f->nh->nh[nh6].dst_mac, &other_mac));
 
 	answer(f, "10.0.0.200", &peer_mac, true, true);
 	answer(f, "2001:db8::200", &peer_mac, true, true);
