@@ -132,8 +132,10 @@ static void machine_text(char *buf, size_t len)
 		}
 	if (f != NULL)
 		fclose(f);
-	snprintf(buf, len, "%s, %ld cores, TSC %.0f MHz", model, sysconf(_SC_NPROCESSORS_ONLN),
-		rte_get_tsc_hz() / 1e6);
+	snprintf(buf, len, "%s, %ld cores", model, sysconf(_SC_NPROCESSORS_ONLN));
+	if (rte_get_tsc_hz() != 0) /* EAL has measured it */
+		snprintf(buf + strlen(buf), len - strlen(buf), ", TSC %.0f MHz",
+			rte_get_tsc_hz() / 1e6);
 }
 
 /* Four significant digits, for JSON too: more would be noise. */
