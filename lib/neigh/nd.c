@@ -56,6 +56,7 @@ static int parse_neighbour(struct buf_reader *r, uint8_t type, uint8_t flags,
 	msg->kind = solicit ? NEIGH_MSG_SOLICIT : NEIGH_MSG_ADVERT;
 	msg->target = ip_addr_v6(target);
 	if (ip_addr_is_multicast(&msg->target) || ip_addr_is_unspecified(&msg->target) ||
+		ip_addr_is_loopback(&msg->target) ||
 		parse_options(r, solicit ? OPT_SOURCE_LL : OPT_TARGET_LL, msg) != 0)
 		return -EBADMSG;
 	group = nd_solicited_node(&msg->target);

@@ -271,6 +271,7 @@ static void test_nd_malformed(void **state)
 	REFUSED(nd_solicit(true), f.bytes[19]++);			  /* longer than the frame */
 	REFUSED(nd_solicit(true), f.bytes[62] = 0xff; fix(&f));		  /* target multicast */
 	REFUSED(nd_solicit(true), memset(f.bytes + 62, 0, 16); fix(&f));  /* target :: */
+	REFUSED(nd_solicit(true), memset(f.bytes + 62, 0, 15); fix(&f));  /* target ::1 */
 	REFUSED(nd_solicit(true), f.bytes[79] = 0; fix(&f));		  /* option of length 0 */
 	REFUSED(nd_solicit(true), f.bytes[79] = 2; fix(&f));		  /* option beyond the end */
 	REFUSED(nd_solicit(true), f.len -= 1; fix(&f));			  /* option cut */
