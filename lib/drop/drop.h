@@ -47,7 +47,6 @@
 	X(ND_NOT_LOCAL, "nd-not-local", "neighbour discovery for an address that is not ours", "") \
 	X(ICMP_MALFORMED, "icmp-malformed", "ICMP message for us malformed", "")                   \
 	X(ICMP_RATE, "icmp-rate", "ICMP error not sent: rate limit (RFC 1812 4.3.2.8)", "")        \
-	X(ICMP_FORBIDDEN, "icmp-forbidden", "packet about which no ICMP error may be sent", "")    \
 	X(PUNT_FULL, "punt-full", "queue towards the control thread full",                         \
 		"a flood to nvad's own addresses")                                                 \
 	X(PUNT_NO_KERNEL, "punt-no-kernel", "for the kernel, but the port has no punt interface", "") \
