@@ -29,14 +29,13 @@ static bool is_link_local(const uint8_t *addr)
 	return addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80;
 }
 
-/* Types 133 to 137, sent on this link (RFC 4861 7.1); lib/neigh checks the rest. */
+/* Types 133 to 137. */
 static bool is_neighbour_discovery(const struct rte_mbuf *m, const struct rte_ipv6_hdr *ip)
 {
 	const uint8_t *icmp = (const uint8_t *)(ip + 1);
 
-	return ip->proto == IPPROTO_ICMPV6 && ip->hop_limits == 255 &&
-	       m->data_len > IP6_MIN_LEN && icmp[0] >= ICMP6_ND_FIRST &&
-	       icmp[0] <= ICMP6_ND_LAST;
+	return ip->proto == IPPROTO_ICMPV6 && m->data_len > IP6_MIN_LEN &&
+	       icmp[0] >= ICMP6_ND_FIRST && icmp[0] <= ICMP6_ND_LAST;
 }
 
 static bool hop_by_hop_fits(const struct rte_mbuf *m, const struct rte_ipv6_hdr *ip,
@@ -60,9 +59,12 @@ static uint8_t ip6_input_scope(const struct fib *fib, const struct nh_table *nh,
 		return input_drop(m, DROP_IP6_SOURCE);
 	if (word(ip->dst_addr) == 0 && word(ip->dst_addr + 8) <= 1)
 		return input_drop(m, DROP_IP6_DESTINATION);
-	if (ip->dst_addr[0] == 0xff || is_link_local(ip->dst_addr))
-		return is_neighbour_discovery(m, ip) ? IP_INPUT_PUNT :
-						       input_drop(m, DROP_IP6_DESTINATION);
+	if (ip->dst_addr[0] == 0xff || is_link_local(ip->dst_addr)) {
+		if (!is_neighbour_discovery(m, ip))
+			return input_drop(m, DROP_IP6_DESTINATION);
+		/* RFC 4861 7.1: it must come from this link. lib/neigh checks the rest. */
+		return ip->hop_limits == 255 ? IP_INPUT_PUNT : input_drop(m, DROP_ND_MALFORMED);
+	}
 	if (unspecified)
 		return input_drop(m, DROP_IP6_SOURCE);
 	if (is_link_local(ip->src_addr)) {

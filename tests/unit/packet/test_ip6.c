@@ -125,7 +125,7 @@ static void neighbour_discovery_to_groups(void **state)
 		ip[40] = type;
 		assert_int_equal(input(&c), nd ? IP_INPUT_PUNT : IP_INPUT_DROP);
 		ip[7] = 254; /* came through a router */
-		assert_input_drops(&c, DROP_IP6_DESTINATION);
+		assert_input_drops(&c, nd ? DROP_ND_MALFORMED : DROP_IP6_DESTINATION);
 	}
 	ip = craft_ip6(&c, "::", "ff02::1:ff00:1", 58, 255, 24); /* DAD */
 	ip[40] = 135;
