@@ -200,5 +200,5 @@ def test_good_traffic_was_undisturbed(lab):
     _, _, _, flows = lab
     for f in flows:
         f.__exit__(None, None, None)
-        assert f.result["sent"] > 500
+        assert f.result["sent"] > 100
         assert f.result["n_lost"] == 0, f.result
