@@ -292,7 +292,7 @@ static void put_json(struct view *v, const json_t *reply, bool more)
 	}
 	json_array_foreach(rows, r, row) {
 		printf(v->rows++ == 0 ? "\n" : ",\n");
-		json_dumpf(row, stdout, JSON_COMPACT);
+		json_dumpf(row, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
 	}
 	if (more)
 		return;

@@ -7,9 +7,19 @@
 #include "nvad.h"
 #include "port/port.h"
 
+/* Packets that the workers punt are polled for: no worker may make the syscall that would wake us. */
 #define TICK_MS 1
+#define TICK_IDLE_MS 4 /* once nothing moved for a while */
+#define IDLE_AFTER_MS 50
 #define LINK_POLL_MS 250
 #define SYNC_MS 100
+
+struct loop {
+	struct nvad *n;
+	struct event *tick;   /* one shot: each says when the next comes */
+	struct event *kernel; /* only awaited while idle: a busy tick reads what the kernel has */
+	uint64_t moved_ms;    /* when something moved last */
+};
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
@@ -20,15 +30,33 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	event_base_loopbreak(n->base);
 }
 
+static void add_ms(struct event *e, unsigned int ms)
+{
+	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
+
+	event_add(e, &tv);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
-	struct nvad *n = arg;
+	struct loop *l = arg;
+	struct nvad *n = l->n;
+	uint64_t now = clock_now_ms();
+	bool moved;
 	(void)fd;
 	(void)what;
 
-	neigh_run(n->neigh, clock_now_ms());
-	punt_poll(n->punt);
-	rib_run(n->rib, RIB_SLICE);
+	neigh_run(n->neigh, now);
+	moved = punt_poll(n->punt) > 0;
+	moved |= rib_run(n->rib, RIB_SLICE);
+	if (moved)
+		l->moved_ms = now;
+	if (now - l->moved_ms < IDLE_AFTER_MS) {
+		add_ms(l->tick, TICK_MS);
+		return;
+	}
+	add_ms(l->tick, TICK_IDLE_MS);
+	event_add(l->kernel, NULL);
 }
 
 static void on_link(evutil_socket_t fd, short what, void *arg)
@@ -64,9 +92,31 @@ static int add_timer(struct nvad *n, event_callback_fn fn, unsigned int ms, stru
 	return *ret_event != NULL ? event_add(*ret_event, &tv) : -1;
 }
 
+static int add_tick(struct loop *l)
+{
+	l->tick = evtimer_new(l->n->base, on_tick, l);
+	l->kernel = event_new(l->n->base, punt_fd(l->n->punt), EV_READ, on_tick, l);
+	if (l->tick == NULL || l->kernel == NULL)
+		return -1;
+	add_ms(l->tick, TICK_MS);
+	return 0;
+}
+
+/* They are blocked but here (main.c). */
+static void let_signals(int how)
+{
+	sigset_t stop;
+
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTERM);
+	sigaddset(&stop, SIGINT);
+	sigprocmask(how, &stop, NULL);
+}
+
 int nvad_run(struct nvad *n)
 {
-	struct event *events[5] = {0};
+	struct loop loop = {.n = n, .moved_ms = clock_now_ms()};
+	struct event *events[4] = {0};
 	int rc = 0;
 
 	events[0] = evsignal_new(n->base, SIGTERM, on_signal, n);
@@ -74,9 +124,8 @@ int nvad_run(struct nvad *n)
 	if (events[0] == NULL || events[1] == NULL || event_add(events[0], NULL) != 0 ||
 		event_add(events[1], NULL) != 0)
 		rc = -1;
-	if (rc == 0 && (add_timer(n, on_tick, TICK_MS, &events[2]) != 0 ||
-			       add_timer(n, on_link, LINK_POLL_MS, &events[3]) != 0 ||
-			       add_timer(n, on_sync, SYNC_MS, &events[4]) != 0))
+	if (rc == 0 && (add_tick(&loop) != 0 || add_timer(n, on_link, LINK_POLL_MS, &events[2]) != 0 ||
+			       add_timer(n, on_sync, SYNC_MS, &events[3]) != 0))
 		rc = -1;
 	if (rc != 0) {
 		log_error("nvad", "no memory for the control loop");
@@ -84,11 +133,17 @@ int nvad_run(struct nvad *n)
 		signal(SIGPIPE, SIG_IGN);
 		log_info("nvad", "ready: %zu ports, %u workers, %zu BGP peers", n->conf->n_ports,
 			workers_count(n->workers), n->conf->bgp.n_peers);
+		let_signals(SIG_UNBLOCK);
 		event_base_dispatch(n->base);
+		let_signals(SIG_BLOCK);
 	}
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		if (events[i] != NULL)
 			event_free(events[i]);
 	}
+	if (loop.tick != NULL)
+		event_free(loop.tick);
+	if (loop.kernel != NULL)
+		event_free(loop.kernel);
 	return rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* nvad: reads its words and its configuration, starts EAL, and hands over to start.c and loop.c. */
 #include <getopt.h>
-#include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,12 +83,24 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
 	return -1;
 }
 
+/* A signal to stop waits until the loop can obey: half started or half stopped, things stay behind. */
+static void hold_signals(void)
+{
+	sigset_t stop;
+
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTERM);
+	sigaddset(&stop, SIGINT);
+	sigprocmask(SIG_BLOCK, &stop, NULL);
+}
+
 static int run(const struct config *conf)
 {
 	struct nvad n = {.conf = conf};
 	char err[512] = "";
 	int rc;
 
+	hold_signals(); /* before EAL's threads inherit them */
 	if (port_eal_init(conf, "nvad", err, sizeof(err)) != 0) {
 		log_error("nvad", "%s", err);
 		return EXIT_FAILED;

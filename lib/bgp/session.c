@@ -4,6 +4,7 @@
  * thread. Before it: transport's bytes, framed. After it: actions for transport, updates for the RIB.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "bgp/session.h"
@@ -50,6 +51,18 @@ static uint64_t after(const struct bgp_session *s, uint64_t now_ms, uint64_t sec
 static bool is_up(const struct bgp_half *h)
 {
 	return h->state >= BGP_OPENSENT;
+}
+
+/* For the operator: what went wrong last, and when. */
+__attribute__((format(printf, 3, 4))) static void note_error(struct bgp_session *s,
+	uint64_t now_ms, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(s->last_error, sizeof(s->last_error), fmt, ap);
+	va_end(ap);
+	s->last_error_ms = now_ms;
 }
 
 /* At the end of each event. */
@@ -116,7 +129,7 @@ static void count_failure(struct bgp_session *s, uint8_t code, uint64_t now_ms,
 }
 
 static void send_notification(struct bgp_session *s, uint8_t side, const struct bgp_error *e,
-	struct bgp_actions *acts)
+	uint64_t now_ms, struct bgp_actions *acts)
 {
 	struct buf_writer w = send_begin(acts);
 	char text[96];
@@ -127,7 +140,7 @@ static void send_notification(struct bgp_session *s, uint8_t side, const struct 
 		return; /* a normal event: not for the operator */
 	s->sent_code = e->code;
 	s->sent_subcode = e->subcode;
-	snprintf(s->last_error, sizeof(s->last_error), "sent %s%s%s",
+	note_error(s, now_ms, "sent %s%s%s",
 		bgp_error_format(e->code, e->subcode, text, sizeof(text)),
 		e->text != NULL ? ": " : "", e->text != NULL ? e->text : "");
 }
@@ -136,7 +149,7 @@ static void send_notification(struct bgp_session *s, uint8_t side, const struct 
 static void fail(struct bgp_session *s, uint8_t side, const struct bgp_error *e, uint64_t now_ms,
 	struct bgp_actions *acts)
 {
-	send_notification(s, side, e, acts);
+	send_notification(s, side, e, now_ms, acts);
 	drop(s, side, true, now_ms, acts);
 	count_failure(s, e->code, now_ms, acts);
 }
@@ -222,7 +235,7 @@ void bgp_session_stop(struct bgp_session *s, uint8_t subcode, uint64_t now_ms,
 	begin(ret_actions);
 	for (side = BGP_OUT; side <= BGP_IN; side++) {
 		if (is_up(&s->half[side]))
-			send_notification(s, side, &e, ret_actions);
+			send_notification(s, side, &e, now_ms, ret_actions);
 		drop(s, side, true, now_ms, ret_actions);
 	}
 	s->running = false;
@@ -268,7 +281,7 @@ void bgp_session_closed(struct bgp_session *s, enum bgp_side side, const char *w
 		return;
 	/* The NOTIFICATION that came before says more than the end of the connection. */
 	if (s->half[!side].state < BGP_OPENCONFIRM)
-		snprintf(s->last_error, sizeof(s->last_error), "%s: %s",
+		note_error(s, now_ms, "%s: %s",
 			s->half[side].state == BGP_CONNECT ? "cannot connect" : "connection lost", why);
 	drop(s, side, false, now_ms, ret_actions);
 	settle(s, now_ms);
@@ -294,7 +307,7 @@ static bool survives_collision(struct bgp_session *s, uint8_t side, const struct
 		loser = side;
 	else
 		loser = keeps_out(s, open) ? BGP_IN : BGP_OUT;
-	send_notification(s, loser, &collision, acts);
+	send_notification(s, loser, &collision, now_ms, acts);
 	drop(s, loser, true, now_ms, acts);
 	return loser != side;
 }
@@ -371,8 +384,7 @@ static void update_received(struct bgp_session *s, uint8_t side, const uint8_t *
 	}
 	if (verdict == BGP_WITHDRAW || e.subcode == BGP_UPDATE_BAD_NEXT_HOP) {
 		s->errors_withdrawn++;
-		snprintf(s->last_error, sizeof(s->last_error),
-			"UPDATE treated as withdrawal (RFC 7606), %" PRIu64 " so far: %s",
+		note_error(s, now_ms, "UPDATE treated as withdrawal (RFC 7606), %" PRIu64 " so far: %s",
 			s->errors_withdrawn, e.text);
 	}
 	restart_hold(&s->half[side], now_ms);
@@ -391,7 +403,7 @@ static void notification_received(struct bgp_session *s, uint8_t side, const uin
 	if (!collided || s->half[!side].state < BGP_OPENSENT) {
 		s->received_code = e.code;
 		s->received_subcode = e.subcode;
-		snprintf(s->last_error, sizeof(s->last_error), "received %s",
+		note_error(s, now_ms, "received %s",
 			bgp_error_format(e.code, e.subcode, text, sizeof(text)));
 	}
 	drop(s, side, true, now_ms, acts);
@@ -460,7 +472,7 @@ void bgp_session_tick(struct bgp_session *s, uint64_t now_ms, struct bgp_actions
 		if (!is_up(h))
 			continue;
 		if (now_ms >= h->hold_at_ms && s->half[!side].state == BGP_ESTABLISHED) {
-			send_notification(s, side, &collision, ret_actions);
+			send_notification(s, side, &collision, now_ms, ret_actions);
 			drop(s, side, true, now_ms, ret_actions);
 		} else if (now_ms >= h->hold_at_ms) {
 			fail_code(s, side, BGP_ERR_HOLD_TIMER, 0, NULL, now_ms, ret_actions);
@@ -470,7 +482,7 @@ void bgp_session_tick(struct bgp_session *s, uint64_t now_ms, struct bgp_actions
 	}
 	if (s->running && now_ms >= s->retry_at_ms) {
 		if (s->half[BGP_OUT].state == BGP_CONNECT) {
-			snprintf(s->last_error, sizeof(s->last_error), "cannot connect: no answer");
+			note_error(s, now_ms, "cannot connect: no answer");
 			drop(s, BGP_OUT, true, now_ms, ret_actions);
 		}
 		try_connect(s, now_ms, ret_actions);

@@ -74,6 +74,7 @@ struct bgp_session {
 	uint32_t hold_s, keepalive_s;
 	uint8_t sent_code, sent_subcode, received_code, received_subcode;
 	char last_error[160];
+	uint64_t last_error_ms;
 };
 
 void bgp_session_init(struct bgp_session *s, const struct bgp_session_conf *conf,

@@ -51,6 +51,8 @@ struct bgp_peer {
 	struct ip_addr local_addr;
 	uint64_t messages_out, updates_out;
 	bool end_of_rib_sent;
+	uint64_t logged_error_ms;
+	char logged_error[160]; /* what the log said of it, so that a retry does not repeat it */
 	void *data;
 };
 
@@ -489,6 +491,29 @@ static void accepted(struct evconnlistener *l, evutil_socket_t fd, struct sockad
 
 /* ---- actions ---- */
 
+static void log_up(struct bgp_peer *p)
+{
+	const struct bgp_session *s = &p->session;
+
+	log_info("bgp", "peer %s: Established: hold time %u s,%s%s", p->conf->name, s->hold_s,
+		s->codec.ipv4 ? " IPv4" : "", s->codec.ipv6 ? " IPv6" : "");
+	p->logged_error[0] = '\0';
+}
+
+/* Why there is no session, once and not at every attempt. */
+static void log_error_while_down(struct bgp_peer *p)
+{
+	const struct bgp_session *s = &p->session;
+
+	if (s->state == BGP_ESTABLISHED || s->last_error_ms == p->logged_error_ms)
+		return;
+	p->logged_error_ms = s->last_error_ms;
+	if (strcmp(p->logged_error, s->last_error) == 0)
+		return;
+	memcpy(p->logged_error, s->last_error, sizeof(p->logged_error));
+	log_info("bgp", "peer %s: %s", p->conf->name, s->last_error);
+}
+
 static void deliver_update(struct bgp_peer *p, struct bgp_actions *acts)
 {
 	struct bgp *b = p->bgp;
@@ -525,12 +550,14 @@ static void run_action(struct bgp_peer *p, struct bgp_actions *acts, const struc
 	case BGP_DO_UP:
 		p->up = c;
 		p->end_of_rib_sent = false;
+		log_up(p);
 		remember_local(p, c);
 		b->ops.peer_up(b->ops.arg, p);
 		bgp_peer_kick(p);
 		break;
 	case BGP_DO_DOWN:
 		p->up = NULL;
+		log_info("bgp", "peer %s: no longer Established", p->conf->name);
 		p->local_addr = (struct ip_addr){0};
 		b->ops.peer_down(b->ops.arg, p);
 		break;
@@ -551,6 +578,7 @@ static void run_actions(struct bgp_peer *p, struct bgp_actions *acts)
 
 	for (i = 0; i < acts->n; i++)
 		run_action(p, acts, &acts->list[i], &connect_error);
+	log_error_while_down(p);
 	if (connect_error != 0)
 		session_closed(p, BGP_OUT, strerror(connect_error));
 	else if (acts->n != 1 || acts->list[0].kind != BGP_DO_UPDATE)
@@ -757,6 +785,8 @@ void bgp_peer_get_info(const struct bgp_peer *peer, struct bgp_peer_info *ret_in
 		.updates_out = peer->updates_out, .errors_withdrawn = s->errors_withdrawn,
 		.sent_code = s->sent_code, .sent_subcode = s->sent_subcode,
 		.received_code = s->received_code, .received_subcode = s->received_subcode,
+		.last_error_ms = s->last_error_ms,
+		.error_is_over = up && s->last_error_ms <= s->state_since_ms,
 	};
 	memcpy(ret_info->last_error, s->last_error, sizeof(ret_info->last_error));
 }

@@ -47,7 +47,7 @@ int ctl_show_bgp_summary(struct ctl_call *call)
 		ctl_put_u64(call, "advertised", counts.advertised);
 		ctl_put_u64(call, "messages_in", info.messages_in);
 		ctl_put_u64(call, "messages_out", info.messages_out);
-		ctl_put_str(call, "last_error", info.last_error);
+		ctl_put_str(call, "last_error", info.error_is_over ? "" : info.last_error);
 	}
 	return 0;
 }
@@ -143,6 +143,8 @@ int ctl_show_bgp_peer(struct ctl_call *call)
 	put_notification(call, "sent_notification", info.sent_code, info.sent_subcode);
 	put_notification(call, "received_notification", info.received_code, info.received_subcode);
 	ctl_put_str(call, "last_error", info.last_error);
+	if (info.last_error[0] != '\0')
+		ctl_put_u64(call, "last_error_age_s", seconds_since(info.last_error_ms));
 	ctl_put_u64(call, "received", counts.received);
 	ctl_put_u64(call, "selected", counts.selected);
 	ctl_put_u64(call, "looped", counts.looped);

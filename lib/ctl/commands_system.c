@@ -78,7 +78,7 @@ int ctl_show_graph(struct ctl_call *call)
 		ctl_put_str(call, "node", s->name);
 		ctl_put_u64(call, "calls", s->calls);
 		ctl_put_u64(call, "packets", s->packets);
-		if (s->packets > 0)
+		if (s->cycles > 0) /* else no walk that was timed came through it yet */
 			ctl_put_real(call, "cycles_per_packet", (double)s->cycles / (double)s->packets);
 		if (s->calls > 0)
 			ctl_put_real(call, "packets_per_call", (double)s->packets / (double)s->calls);

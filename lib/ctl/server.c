@@ -64,7 +64,7 @@ static void client_free(struct client *c)
 /* Takes the reply's reference. */
 static void send_reply(struct client *c, json_t *reply)
 {
-	char *text = reply != NULL ? json_dumps(reply, JSON_COMPACT) : NULL;
+	char *text = reply != NULL ? json_dumps(reply, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
 
 	json_decref(reply);
 	if (text == NULL || bufferevent_write(c->bev, text, strlen(text)) < 0 ||

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <rte_malloc.h>
@@ -52,6 +53,14 @@ struct punt *punt_new(unsigned int workers, unsigned int ring_size, struct rte_m
 	p->pool = pool;
 	for (unsigned int i = 0; i < PORT_MAX; i++)
 		p->tun[i].fd = -1;
+	p->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (p->epoll < 0) {
+		int err = errno;
+
+		punt_free(p);
+		errno = err;
+		return NULL;
+	}
 	for (unsigned int w = 0; w < workers; w++) {
 		struct punt_worker *pw = &p->worker[w];
 		bool ok = (pw->from_control = ring_new(ring_size)) != NULL;
@@ -80,6 +89,8 @@ void punt_free(struct punt *p)
 	}
 	for (unsigned int i = 0; i < PORT_MAX; i++)
 		punt_tun_close(&p->tun[i]);
+	if (p->epoll >= 0)
+		close(p->epoll);
 	rte_pktmbuf_free(p->spare);
 	free(p->addrs);
 	rte_free(p);
@@ -163,6 +174,11 @@ unsigned int punt_poll(struct punt *p)
 		if (p->tun[i].fd >= 0)
 			moved += punt_tun_read(p, i);
 	return moved;
+}
+
+int punt_fd(const struct punt *p)
+{
+	return p->epoll;
 }
 
 void punt_set_resolve(struct punt *p, punt_resolve_fn resolve, void *arg)

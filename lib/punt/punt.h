@@ -2,7 +2,7 @@
 /*
  * The door between workers and the control thread: rings of packets, one pair a worker and class, so
  * that a flood of one class starves no other. Workers never wait and make no syscall here; the control
- * thread polls (punt_poll) about once a millisecond.
+ * thread polls (punt_poll), about once a millisecond while packets move.
  *
  * Towards the kernel: each port that DPDK owns has a TUN interface with the port's addresses and the
  * underlay's routes, so that BGP, BFD, IKE and ssh are ordinary kernel sockets (docs/punt.md says why
@@ -70,6 +70,10 @@ void punt_inject(struct punt *p, struct rte_mbuf *m);
 /* Control thread: drains the rings, calls the ops, writes to and reads from the TUN interfaces.
  * Bounded work; returns the packets moved, so that the caller may come again soon. */
 unsigned int punt_poll(struct punt *p);
+
+/* A descriptor that is readable while the kernel has packets for punt_poll(): a caller that polls less
+ * often while nothing moves waits for it. punt's own; it does not say when a worker has some. */
+int punt_fd(const struct punt *p);
 
 /* For lib/ctl. Control thread. */
 struct punt_stats {

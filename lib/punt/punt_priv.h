@@ -44,6 +44,7 @@ struct punt {
 	struct punt_tun tun[PORT_MAX]; /* by port id */
 	struct punt_addr *addrs;
 	size_t n_addrs;
+	int epoll; /* all interfaces */
 	struct rte_mbuf *spare; /* for the next read, so that an idle interface costs no allocation */
 	struct punt_stats stats;
 	struct punt_worker worker[];

@@ -13,6 +13,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -161,6 +162,12 @@ unsigned int punt_tun_read(struct punt *p, uint16_t port_id)
 		/* A packet that does not fit is cut by the read; its length field then gives it away. */
 		len = read(tun->fd, rte_pktmbuf_mtod_offset(p->spare, void *, PUNT_L2_LEN),
 			rte_pktmbuf_tailroom(p->spare) - PUNT_L2_LEN);
+		if (len < 0 && errno == EBADFD) {
+			/* It will say so for ever, and be readable. */
+			log_error("punt", "interface %s was removed: the kernel is cut off from the "
+				"port until nvad is restarted", tun->name);
+			punt_tun_close(tun);
+		}
 		if (len <= 0)
 			break;
 		inject_spare(p, port_id, (uint16_t)len);
@@ -277,6 +284,11 @@ int punt_port_add(struct punt *p, uint16_t port_id, const struct config_port *co
 				IP_ADDR_TEXT(&a->addr), a->len, strerror(-rc));
 			goto fail;
 		}
+	}
+	if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, tun.fd, &(struct epoll_event){.events = EPOLLIN}) < 0) {
+		rc = -errno;
+		snprintf(err, err_len, "interface %s: %s", tun.name, strerror(errno));
+		goto fail;
 	}
 	for (size_t i = 0; i < conf->n_addresses; i++)
 		p->addrs[p->n_addrs++] = (struct punt_addr){

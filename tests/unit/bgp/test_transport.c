@@ -207,6 +207,15 @@ static void test_two_speakers(void **state)
 	assert_int_equal(info.received_code, 6);
 	assert_int_equal(info.received_subcode, 2);
 	assert_string_equal(info.last_error, "received Cease: Administrative Shutdown");
+	assert_false(info.error_is_over);
+
+	/* It says nothing of the session that follows. */
+	assert_true(try_start(&a, "127.0.0.1", 65001, port_a, "127.0.0.2", 398656, port_b));
+	WAIT_FOR(b.ups == 2);
+	info = info_of(&b);
+	assert_int_equal(info.state, BGP_ESTABLISHED);
+	assert_true(info.error_is_over);
+	end(&a);
 	end(&b);
 	assert_int_equal(bgp_attrs_count(), 0);
 }

@@ -98,6 +98,12 @@ class Words(unittest.TestCase):
         self.assertRegex(run("--version")[1], r"^nvactl \d+\.\d+")
 
 
+    def test_reals_as_a_person_writes_them(self):
+        columns = [("name", "NAME", "text", ""), ("share", "SHARE", "number", "percent")]
+        with Server(reply([{"name": "a", "share": 2.03}], columns)) as s:
+            self.assertIn('"share":2.03}', run("-s", s.path, "show", "test", "--json")[1])
+
+
 class Connection(unittest.TestCase):
     def test_nobody_there(self):
         status, out, err = run("--socket", "/nonexistent/s", "show", "version")
