@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_errno.h>
 #include <rte_malloc.h>
@@ -21,7 +22,8 @@
 #define PUNT_RING_SIZE 1024
 #define NH_TABLE_SIZE 65536
 #define NH_GROUPS 1024
-#define STOP_TIMEOUT_MS 1000
+#define STOP_TIMEOUT_MS 20 /* the punt interfaces stand still meanwhile */
+#define STOP_DRAIN_MS 200
 
 static int fail(char *err, size_t err_len, int rc, const char *what)
 {
@@ -255,12 +257,26 @@ int nvad_start(struct nvad *n, char *err, size_t err_len)
 	return rc;
 }
 
+/* What kernel sockets have just sent (the Cease) still has to cross the punt interfaces. */
+static void drain_punt(struct nvad *n)
+{
+	uint64_t until = clock_now_ms() + STOP_DRAIN_MS;
+
+	while (clock_now_ms() < until) {
+		neigh_run(n->neigh, clock_now_ms());
+		punt_poll(n->punt);
+		usleep(500);
+	}
+}
+
 void nvad_stop(struct nvad *n)
 {
 	struct port *p;
 
-	if (n->bgp != NULL)
+	if (n->bgp != NULL) {
 		bgp_stop(n->bgp, STOP_TIMEOUT_MS);
+		drain_punt(n);
+	}
 	ctl_free(n->ctl);
 	if (n->workers != NULL)
 		workers_stop(n->workers);

@@ -683,7 +683,7 @@ static bool wait_for(int fd, short events, uint64_t until_ms)
 	struct pollfd pfd = {.fd = fd, .events = events};
 	uint64_t now = clock_now_ms();
 
-	return now < until_ms && poll(&pfd, 1, (int)(until_ms - now)) > 0;
+	return poll(&pfd, 1, now < until_ms ? (int)(until_ms - now) : 0) > 0;
 }
 
 /* What linger_*() do, but now: the event loop runs no more. */
@@ -691,7 +691,6 @@ static void flush(struct conn *c, uint64_t until_ms)
 {
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 	int fd = bufferevent_getfd(c->bev);
-	char ignored[4096];
 
 	bufferevent_disable(c->bev, EV_READ | EV_WRITE);
 	evbuffer_unfreeze(out, 1); /* a bufferevent freezes its output against all but itself */
@@ -699,6 +698,14 @@ static void flush(struct conn *c, uint64_t until_ms)
 		if (!wait_for(fd, POLLOUT, until_ms) || evbuffer_write(out, fd) < 0)
 			return;
 	shutdown(fd, SHUT_WR);
+}
+
+/* Unread bytes would make close() a reset, which may overtake what was flushed. */
+static void await_close(struct conn *c, uint64_t until_ms)
+{
+	int fd = bufferevent_getfd(c->bev);
+	char ignored[4096];
+
 	while (wait_for(fd, POLLIN, until_ms))
 		if (read(fd, ignored, sizeof(ignored)) <= 0)
 			return;
@@ -720,8 +727,10 @@ void bgp_stop(struct bgp *b, uint32_t timeout_ms)
 			&acts);
 		run_actions(&b->peers[i], &acts);
 	}
+	for (struct conn *c = b->lingering; c != NULL; c = c->next)
+		flush(c, until);
 	while (b->lingering != NULL) {
-		flush(b->lingering, until);
+		await_close(b->lingering, until);
 		conn_free(b->lingering);
 	}
 }

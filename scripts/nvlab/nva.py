@@ -83,14 +83,14 @@ class Nvad:
 
     def _kernel_nic(self, nic):
         net = self.net
-        net.ip("nva", "addr", "flush", "dev", nic.ifname)
         if "kind: af_xdp" not in self.config:
             # Two stacks on one wire: nvad alone answers.
+            net.ip("nva", "-4", "addr", "flush", "dev", nic.ifname)
             net.sysctl("nva", "net.ipv6.conf.%s.disable_ipv6=1" % nic.ifname)
             return
         net.sysctl("nva", "net.ipv6.conf.%s.disable_ipv6=0" % nic.ifname)
         for f, bits in ((4, 24), (6, 64)):
-            net.ip("nva", "addr", "add", "%s/%d" % (nic.addr(f), bits), "dev", nic.ifname,
+            net.ip("nva", "addr", "replace", "%s/%d" % (nic.addr(f), bits), "dev", nic.ifname,
                    *(["nodad"] if f == 6 else []))
             if nic.ifname == "eth0":
                 net.ip("nva", "-%d" % f, "route", "replace", "default", "via", nic.gw(f))

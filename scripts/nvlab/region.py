@@ -8,6 +8,8 @@ a UDR (1) beats what the route-server instances inject (20 by rs0, 21 by rs1), w
 route (1000); across prefixes the longest wins. So the NVA's own packets meet the routes that the NVA
 injected, and loop where they would in Azure.
 """
+import ipaddress
+
 from . import peers
 from .net import Net, NetError, wait_for
 
@@ -31,14 +33,18 @@ class Nic:
         self.fabric_if = "f-" + node + ("" if ifname == "eth0" else "-" + ifname)
         self.v4 = "%s.%d" % (subnet, host)
         self.gw4 = subnet + ".1"
-        self.v6 = "%s::%d" % (subnet6(subnet), host)
-        self.gw6 = subnet6(subnet) + "::1"
+        self.v6 = canonical("%s::%d" % (subnet6(subnet), host))
+        self.gw6 = canonical(subnet6(subnet) + "::1")
 
     def addr(self, family):
         return self.v4 if family == 4 else self.v6
 
     def gw(self, family):
         return self.gw4 if family == 4 else self.gw6
+
+
+def canonical(address):
+    return str(ipaddress.IPv6Address(address))
 
 
 def subnet6(subnet):

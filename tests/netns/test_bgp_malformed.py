@@ -32,20 +32,16 @@ def open_message(hold=90):
     return MARKER + struct.pack("!HB", 19 + len(body), 1) + body
 
 
-def withdraw_all():
-    """Both prefixes: MP_UNREACH_NLRI and the field of old."""
-    v4 = bytes.fromhex("18c63364")
-    attr = bytes.fromhex("800f") + bytes([3 + 7]) + bytes.fromhex("000201" "3020010db80001")
-    body = struct.pack("!H", len(v4)) + v4 + struct.pack("!H", len(attr)) + attr
-    return MARKER + struct.pack("!HB", 19 + len(body), 2) + body
+# Both prefixes: MP_UNREACH_NLRI and the field of old.
+WITHDRAW = MARKER + bytes.fromhex("0028" "02" "0004" "18c63364" "000d" "800f0a" "000201" "3020010db80001")
 
 
 class Peer:
     """One connection to nvad. read() returns (type, body) or None at the end of the connection."""
 
-    def __init__(self, net):
+    def __init__(self, net, address):
         with net.inside("peer"):
-            self.sock = socket.create_connection(("10.99.1.2", 179), timeout=5, source_address=("10.99.1.1", 0))
+            self.sock = socket.create_connection(("10.99.1.2", 179), timeout=5, source_address=(address, 0))
         self.buffer = b""
 
     def send(self, data):
@@ -105,13 +101,14 @@ class Peer:
 
 
 class Direct(Lan):
-    """nvad at 10.99.1.2 and the peer at 10.99.1.1, as the messages have it; lan1 is the honest peer."""
+    """nvad at 10.99.1.2; testers at 10.99.1.10 and up; lan1 is the honest peer. NEXT_HOPs are 10.99.1.1."""
 
     def up(self):
         super().up()
         self.create("peer")
         self.link("nva", "peer0", "peer", "eth0")
-        self.ip("peer", "addr", "add", "10.99.1.1/24", "dev", "eth0")
+        self.sysctl("nva", "net.ipv6.conf.peer0.disable_ipv6=1")
+        self.batch("peer", ["addr add 10.99.1.%d/24 dev eth0" % i for i in [1, 50] + list(range(FIRST, 255))])
         self.ip("peer", "addr", "add", "fd99:1::1/64", "dev", "eth0", "nodad")
         return self
 
@@ -122,10 +119,23 @@ class Direct(Lan):
         return text.replace("bgp:\n", port + "bgp:\n", 1)
 
 
+FIRST = 60
+
+
+def may_end_the_session(row):
+    return row["phase"] != "established" or "notification" in row["expect"] or "close" in row["expect"]
+
+
+# A peer of its own for each case that may end the session: nvad keeps one that sends errors waiting
+# before the next. The others share the first "shared" one that is still up.
+TESTERS = {key: "10.99.1.%d" % (FIRST + i) for i, key in enumerate(
+    [r["id"] for r in CASES if may_end_the_session(r)] + ["marker", "length-beyond-4096", "length-0", "text", "version"]
+    + ["shared%d" % i for i in range(8)])}
+
+
 @pytest.fixture(scope="module")
 def lab(make_net):
     net = make_net(Direct, hosts=1).up()
-    net.sysctl("nva", "net.ipv6.conf.peer0.disable_ipv6=1")
     conf = peers.HEAD % {"rid": "10.9.1.10"} + """
 protocol direct { ipv4; ipv6; }
 protocol static { ipv4; route 203.0.113.0/24 unreachable; }
@@ -135,40 +145,40 @@ protocol bgp nva {
 }
 """ % AS_NVAD
     peers.start_bird(net, "lan1", "bird", conf)
+    testers = "".join("    - {name: %s, address: %s, as: %d, hold_time: 90s, passive: true}\n" % (key, address, AS_PEER)
+                      for key, address in TESTERS.items())
     nvad = net.start_nvad(bgp="bgp:\n  as: %d\n  router_id: 10.99.1.2\n  peers:\n"
-                          "    - {name: tester, address: 10.99.1.1, as: %d, hold_time: 90s, passive: true}\n"
-                          "    - {name: honest, address: 10.9.1.10, as: 65201, hold_time: 90s}\n" % (AS_NVAD, AS_PEER))
+                          "    - {name: honest, address: 10.9.1.10, as: 65201, hold_time: 90s}\n" % AS_NVAD + testers)
     nvad.wait_established(["honest"])
     yield net, nvad
     nvad.stop()
 
 
 @pytest.fixture(scope="module")
-def session(lab):
-    """One session for all messages that do not end it; made anew after those that do."""
+def shared(lab):
+    """Gives (name, peer) with a session up and no routes."""
+    names = [k for k in TESTERS if k.startswith("shared")]
     held = []
 
     def get():
+        net, nvad = lab
+        if held and held[0][0] not in nvad.established():
+            held.pop()[1].close()
         if not held:
-            held.append(connect(lab[0]).establish())
-            lab[1].wait_established(["tester"])
+            name = names.pop(0)
+            held.append((name, Peer(net, TESTERS[name]).establish()))
+            nvad.wait_established([name])
+        held[0][1].send(WITHDRAW)
+        wait_for("an empty table", lambda: not {PREFIX, PREFIX6} & set(routes(nvad, held[0][0])), 5, 0.02)
         return held[0]
 
-    def drop():
-        if held:
-            held.pop().close()
-    get.drop = drop
     yield get
-    drop()
+    for _, peer in held:
+        peer.close()
 
 
-def connect(net):
-    def attempt():
-        try:
-            return Peer(net)
-        except OSError:
-            return None
-    return wait_for("nvad to accept a connection", attempt, 15)
+def routes(nvad, key):
+    return {r["prefix"]: r for r in nvad.show("route", "peer", key)}
 
 
 def wanted(expect):
@@ -176,42 +186,44 @@ def wanted(expect):
 
 
 @pytest.mark.parametrize("row", [r for r in CASES if r["phase"] == "established"], ids=lambda r: r["id"])
-def test_update(lab, session, row):
+def test_update(lab, shared, row):
     net, nvad = lab
-    peer = session()
-    # What may be withdrawn is there before.
-    peer.send(withdraw_all() + ROWS["U00"] + ROWS["U12"])
-    wait_for("both routes", lambda: {PREFIX, PREFIX6} <= {r["prefix"] for r in nvad.routes()}, 5, 0.02)
-    before = [r for r in nvad.show("bgp", "summary") if r["peer"] == "tester"][0]
-    if row["expect"].startswith("accept"):
-        peer.send(withdraw_all())  # so that its arrival shows
-        wait_for("an empty table", lambda: not {PREFIX, PREFIX6} & {r["prefix"] for r in nvad.routes()}, 5, 0.02)
-    peer.send(ROWS[row["id"]])
-    reaction = peer.reaction(0.3)
-    expected = wanted(row["expect"])
-    if reaction != "none":
-        session.drop()
-        assert reaction in expected, "%s: %s instead of %s" % (row["desc"], reaction, row["expect"])
-        wait_for("the routes to go with the session", lambda: not {PREFIX, PREFIX6} & {
-            r["prefix"] for r in nvad.routes()}, 5)
+    key, expected, ends = row["id"], wanted(row["expect"]), may_end_the_session(row)
+    if ends:
+        peer = Peer(net, TESTERS[key])
     else:
-        got = {r["prefix"] for r in nvad.routes()}
+        key, peer = shared()
+    try:
+        if ends:
+            peer.establish()
+        if not row["expect"].startswith("accept"):
+            # What may be withdrawn is there before.
+            peer.send(ROWS["U00"] + ROWS["U12"])
+            wait_for("both routes", lambda: {PREFIX, PREFIX6} <= set(routes(nvad, key)), 5, 0.02)
+        peer.send(ROWS[row["id"]])
+        reaction = peer.reaction(0.3)
+        if reaction != "none":
+            assert reaction in expected, "%s: %s instead of %s" % (row["desc"], reaction, row["expect"])
+            wait_for("the routes to go with the session", lambda: not routes(nvad, key), 5)
+            return
+        assert key in nvad.established()
+        got = routes(nvad, key)
         v4, v6 = PREFIX in got, PREFIX6 in got
         holds = {"accept": v4, "accept+propagate": v4, "accept/discard": v4, "accept6": v6, "withdraw": not v4,
                  "withdraw6": not v6, "ignored": v4 and v6}
         assert any(holds.get(e, False) for e in expected), "%s: v4 route %s, v6 route %s, wanted %s" % (
             row["desc"], v4, v6, row["expect"])
         if "v6 route not used" in row["expect"]:
-            assert not any(r["prefix"] == PREFIX6 and r["selected"] for r in nvad.routes())
-        assert "tester" in nvad.established()
-    assert before["state"] == "Established"
+            assert not (v6 and got[PREFIX6]["selected"])
+    finally:
+        if ends:
+            peer.close()
 
 
 @pytest.mark.parametrize("row", [r for r in CASES if r["phase"] != "established"], ids=lambda r: r["id"])
-def test_before_established(lab, session, row):
-    net, _ = lab
-    session.drop()
-    peer = connect(net)
+def test_before_established(lab, row):
+    net, nvad = lab
+    peer = Peer(net, TESTERS[row["id"]])
     try:
         if row["phase"] == "openconfirm":
             peer.send(open_message())
@@ -220,10 +232,9 @@ def test_before_established(lab, session, row):
         expected = wanted(row["expect"])
         reaction = peer.reaction(0.5)
         if reaction == "none":
-            # Accepted: nvad answered with its KEEPALIVE, and the session comes up.
             assert "accept" in expected, "accepted instead of " + row["expect"]
             peer.send(KEEPALIVE)
-            lab[1].wait_established(["tester"], 5)
+            nvad.wait_established([row["id"]], 5)
         else:
             assert reaction in expected, "%s: %s instead of %s" % (row["desc"], reaction, row["expect"])
     finally:
@@ -236,9 +247,8 @@ def test_before_established(lab, session, row):
     ("length-0", MARKER + struct.pack("!HB", 0, 2), ["notification 1/2"]),
     ("text", b"GET / HTTP/1.1\r\nHost: nvad\r\n\r\n", ["notification 1/1"]),
 ], ids=lambda v: v if isinstance(v, str) else "")
-def test_bad_header(lab, session, name, data, expected):
-    session.drop()
-    peer = connect(lab[0])
+def test_bad_header(lab, name, data, expected):
+    peer = Peer(lab[0], TESTERS[name])
     try:
         peer.send(data)
         assert peer.reaction(2) in expected
@@ -246,9 +256,8 @@ def test_bad_header(lab, session, name, data, expected):
         peer.close()
 
 
-def test_version(lab, session):
-    session.drop()
-    peer = connect(lab[0])
+def test_version(lab):
+    peer = Peer(lab[0], TESTERS["version"])
     try:
         m = bytearray(open_message())
         m[19] = 3
@@ -261,7 +270,6 @@ def test_version(lab, session):
 def test_stranger_is_refused(lab):
     """A connection from an address that is no peer gets no session."""
     net, _ = lab
-    net.ip("peer", "addr", "add", "10.99.1.50/24", "dev", "eth0")
     with net.inside("peer"):
         try:
             s = socket.create_connection(("10.99.1.2", 179), timeout=5, source_address=("10.99.1.50", 0))

@@ -70,7 +70,7 @@ def test_host_changes_mac(lab, family):
 def test_host_disappears_and_returns(lab, family):
     net, nvad = lab
     address, bits = net.addr("lan2", family), {4: 24, 6: 64}[family]
-    assert reaches(net, address)
+    wait_for("the host", lambda: reaches(net, address), 60)
     net.ip("lan2", "addr", "del", "%s/%d" % (address, bits), "dev", "eth0")
     before = nvad.drops()["neigh-failed"]
 
