@@ -90,8 +90,7 @@ CASES = {
     "arp-operation": (ARPT, arp(op=9), "arp-malformed", None),
     "arp-sender-multicast-mac": (ARPT, arp(hwsrc="01:00:5e:00:00:01"), "arp-malformed", None),
     "arp-for-another": (ARPT, arp(pdst="10.9.1.200"), "arp-not-local", None),
-    # Without hop limit 255 it is no neighbour discovery, but a packet to a group that nvad is not in.
-    "nd-hop-limit": (IP6, ns(hlim=64), "ip6-destination", None),
+    "nd-hop-limit": (IP6, ns(hlim=64), "nd-malformed", None),
     "nd-checksum": (IP6, ns(cksum=0xdead), "nd-malformed", None),
     "nd-code": (IP6, ns(code=1), "nd-malformed", None),
     "nd-option-length-0": (IP6, ns(options=b"\x01\x00\x02\x00\x00\x00\x00\x77"), "nd-malformed", None),
