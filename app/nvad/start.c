@@ -229,6 +229,7 @@ static int start_ctl(struct nvad *n, char *err, size_t err_len)
 		.rib = n->rib,
 		.bgp = n->bgp,
 		.workers = n->workers,
+		.pool = n->pool,
 	};
 	n->ctl = ctl_new(n->base, &n->ctl_context, err, err_len);
 	return n->ctl != NULL ? 0 : -errno;

@@ -21,12 +21,18 @@ __attribute__((constructor)) static void note_start(void)
 
 int ctl_show_version(struct ctl_call *call)
 {
+	const struct rte_mempool *pool = call->context->pool;
+
 	ctl_row_begin(call);
 	ctl_put_str(call, "name", "nvad");
 	ctl_put_str(call, "version", NVAD_VERSION);
 	ctl_put_str(call, "dpdk", rte_version());
 	ctl_put_u64(call, "uptime_s", (clock_now_ns() - start_ns) / 1000000000u);
 	ctl_put_u64(call, "pid", (uint64_t)getpid());
+	if (pool == NULL)
+		return 0;
+	ctl_put_u64(call, "buffers", pool->size);
+	ctl_put_u64(call, "buffers_in_use", rte_mempool_in_use_count(pool));
 	return 0;
 }
 

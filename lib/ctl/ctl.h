@@ -7,6 +7,7 @@
 #define CTL_CTL_H
 
 #include <event2/event.h>
+#include <rte_mempool.h>
 
 #include "bgp/bgp.h"
 #include "config/config.h"
@@ -31,6 +32,7 @@ struct ctl_context {
 	struct rib *rib;
 	struct bgp *bgp;
 	struct worker_set *workers;
+	const struct rte_mempool *pool; /* packet buffers */
 };
 
 /*

@@ -33,10 +33,11 @@ static const struct ctl_command commands[] = {
 		COLUMNS(TEXT("word", "WORD"), TEXT("help", "HELP")),
 	},
 	{
-		"show version", "the running daemon: version, DPDK, uptime",
+		"show version", "the running daemon: version, DPDK, uptime, packet buffers",
 		.record = true, .run = ctl_show_version,
 		COLUMNS(TEXT("name", "name"), TEXT("version", "version"), TEXT("dpdk", "DPDK"),
-			NUMBER("uptime_s", "uptime", "s"), COUNT("pid", "pid")),
+			NUMBER("uptime_s", "uptime", "s"), COUNT("pid", "pid"),
+			COUNT("buffers", "packet buffers"), COUNT("buffers_in_use", "of these in use")),
 	},
 	{
 		"show interfaces", "ports: link, addresses, traffic, errors",

@@ -82,7 +82,7 @@ static void test_stable_names(void **state)
 	static const struct {
 		const char *words, *columns;
 	} stable[] = {
-		{"show version", "name version dpdk uptime_s pid"},
+		{"show version", "name version dpdk uptime_s pid buffers buffers_in_use"},
 		{"show interfaces", "name kind link mac mtu addresses rx_packets rx_bytes tx_packets "
 			"tx_bytes rx_missed rx_errors tx_errors error"},
 		{"show neighbors", "interface address mac state age_ms held"},
