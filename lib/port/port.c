@@ -446,6 +446,9 @@ static int open_device(struct port_priv *pp, const struct config_port *conf, uin
 	rc = probe(conf, &dev, err, err_len);
 	if (rc < 0)
 		return rc;
+	if (conf->device.kind == CONFIG_DEVICE_AF_PACKET && !port_fanout_corrected())
+		log_warning("port", "port %s: the kernel puts IPv4 fragments together before nvad sees "
+			"them: what is larger than the MTU is lost", conf->name);
 	pp->port.id = rc;
 	if (rte_eth_dev_info_get(rc, &info) == 0)
 		snprintf(pp->device, sizeof(pp->device), "%s", rte_dev_name(info.device));

@@ -54,6 +54,9 @@ void port_eal_args_free(struct port_eal_args *a);
 void port_log_hold(void);
 void port_log_release(bool failed);
 
+/* fanout.c: the af_packet driver joined a fanout group, and without the kernel's reassembly. */
+bool port_fanout_corrected(void);
+
 /* netdev.c: the kernel's side of a port. 0 or -errno. */
 int netdev_index(const char *ifname);		      /* > 0, or -errno */
 int netdev_get_flags(const char *ifname);	      /* IFF_*, or -errno */
