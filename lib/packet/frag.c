@@ -73,6 +73,9 @@ int ip4_fragment(struct rte_mbuf *m, uint16_t mtu_bytes, struct rte_mempool *poo
 	if (mtu_bytes < header_len + 8 ||
 		mtu_bytes + PKT_L2_LEN + RTE_PKTMBUF_HEADROOM > rte_pktmbuf_data_room_size(pool))
 		return -EMSGSIZE;
+	/* RFC 791 3.1: beyond 64 KiB there is no offset, the sum would run over into the flags. */
+	if ((field & RTE_IPV4_HDR_OFFSET_MASK) + payload_len / 8 > RTE_IPV4_HDR_OFFSET_MASK)
+		return -EMSGSIZE;
 	share = (mtu_bytes - header_len) & ~7u;
 	n = (payload_len + share - 1) / share;
 	if (n > max)
