@@ -34,7 +34,7 @@ def kernel():
                            ("policy routing (CONFIG_IP_MULTIPLE_TABLES)", ("rule", "add", "iif", "lo", "lookup", "9")),
                            ("IPv6", ("-6", "rule", "add", "iif", "lo", "lookup", "9")),
                            ("TUN devices (CONFIG_TUN, /dev/net/tun)", ("tuntap", "add", "c2", "mode", "tun"))):
-            p = _run("ip", "-n", PROBE, *argv) if argv[0] != "tuntap" else _run("ip", "netns", "exec", PROBE, "ip", *argv)
+            p = _run("nsenter", "--net=/run/netns/" + PROBE, "ip", *argv)
             if p.returncode:
                 return "the kernel lacks %s: %s" % (what, p.stdout.strip())
     finally:

@@ -70,10 +70,9 @@ class Nvad:
         for nic in self.net.nics.values():
             if nic.node == self.node and nic.node == "nva":
                 self._kernel_nic(nic)
-        # `ip netns exec`: DPDK finds the namespace's devices in its own /sys; AF_XDP needs bpffs there.
-        script = 'mount -t bpf bpf /sys/fs/bpf 2>/dev/null; exec "$@"'
-        self.net.spawn(self.node, self.name, ["ip", "netns", "exec", self.net.ns(self.node), "sh", "-c", script,
-                                              "nvad", os.path.join(BUILD, "app/nvad/nvad"), "-c", path], raw=True)
+        # DPDK finds the namespace's devices in its own /sys.
+        self.net.spawn(self.node, self.name, [os.path.join(ROOT, "scripts/nvlab/netns-exec"), self.net.ns(self.node),
+                                              os.path.join(BUILD, "app/nvad/nvad"), "-c", path], raw=True)
         if wait:
             try:
                 wait_for("nvad's socket", self._answers, 30)

@@ -8,6 +8,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = pathlib.Path(os.environ.get("NVAD_BUILD", ROOT / "build")) / "tests/unit/port/port_tool"
+NETNS_EXEC = str(ROOT / "scripts/nvlab/netns-exec")
 PREFIX = "nvport-%d-" % os.getpid()
 
 
@@ -45,14 +46,14 @@ class Net:
             self.sh(name, "ip", "addr", "add", "10.9.0.%d/24" % host, "dev", dev)
             self.sh(name, "ip", "addr", "add", "2001:db8:9::%d/64" % host, "dev", dev, "nodad")
             self.sh(name, "ip", "link", "set", dev, "up")
-            run("ip", "netns", "exec", PREFIX + name, "ethtool", "-K", dev, "tx", "off", "gso",
+            run(NETNS_EXEC, PREFIX + name, "ethtool", "-K", dev, "tx", "off", "gso",
                 "off", "tso", "off", check=False)
 
     def sh(self, name, *words, **kw):
-        return run("ip", "netns", "exec", PREFIX + name, *words, **kw)
+        return run(NETNS_EXEC, PREFIX + name, *words, **kw)
 
     def background(self, name, *words):
-        proc = subprocess.Popen(["ip", "netns", "exec", PREFIX + name, *words], text=True,
+        proc = subprocess.Popen([NETNS_EXEC, PREFIX + name, *words], text=True,
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT)
         self.procs.append(proc)
@@ -94,7 +95,7 @@ class Net:
 
 class Tool:
     def __init__(self, name, ports, ready=True):
-        self.proc = subprocess.Popen(["ip", "netns", "exec", PREFIX + name, str(TOOL), *ports],
+        self.proc = subprocess.Popen([NETNS_EXEC, PREFIX + name, str(TOOL), *ports],
                                      text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      stderr=subprocess.PIPE)
         self.first = json.loads(self.proc.stdout.readline() or '{"error": "no output"}')

@@ -13,6 +13,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = pathlib.Path(os.environ.get("NVAD_BUILD", ROOT / "build")) / "tests/unit/neigh/neigh_tool"
+NETNS_EXEC = str(ROOT / "scripts/nvlab/netns-exec")
 OURS = "nvneigh-a%d" % os.getpid()
 PEER = "nvneigh-b%d" % os.getpid()
 MAC, PEER_MAC, NEW_MAC = "02:00:00:00:77:04", "02:00:00:00:77:09", "02:00:00:00:77:0a"
@@ -20,14 +21,14 @@ V4, V6, LL = "10.77.0.9", "2001:db8:77::9", "fe80::ff:fe00:7709"
 
 
 def sh(netns, words, check=True):
-    done = subprocess.run(["ip", "netns", "exec", netns] + words.split(), text=True, capture_output=True)
+    done = subprocess.run([NETNS_EXEC, netns] + words.split(), text=True, capture_output=True)
     assert done.returncode == 0 or not check, "%s: %s%s" % (words, done.stdout, done.stderr)
     return done.stdout
 
 
 class Tool:
     def __init__(self, mode):
-        self.process = subprocess.Popen(["ip", "netns", "exec", OURS, str(TOOL), "eth0", mode], text=True,
+        self.process = subprocess.Popen([NETNS_EXEC, OURS, str(TOOL), "eth0", mode], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.process.stdout.readline() == "ready\n"
 

@@ -13,11 +13,12 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = pathlib.Path(os.environ.get("NVAD_BUILD", ROOT / "build")) / "tests/unit/punt/punt_tool"
+NETNS_EXEC = str(ROOT / "scripts/nvlab/netns-exec")
 NETNS = "nvpunt-%d" % os.getpid()
 
 
 def sh(*words, check=True):
-    done = subprocess.run(("ip", "netns", "exec", NETNS) + words, text=True, capture_output=True)
+    done = subprocess.run((NETNS_EXEC, NETNS) + words, text=True, capture_output=True)
     if check and done.returncode != 0:
         raise AssertionError("%s: %s%s" % (" ".join(words), done.stdout, done.stderr))
     return done
@@ -28,7 +29,7 @@ def ip_json(*words):
 
 
 def start():
-    tool = subprocess.Popen(["ip", "netns", "exec", NETNS, str(TOOL)], text=True,
+    tool = subprocess.Popen([NETNS_EXEC, NETNS, str(TOOL)], text=True,
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert tool.stdout.readline() == "ready\n", tool.communicate()[1]
     return tool
@@ -96,7 +97,7 @@ def test_without_route(tool):
 
 
 def test_second_holder_is_told(tool):
-    other = subprocess.run(["ip", "netns", "exec", NETNS, str(TOOL)], text=True, capture_output=True,
+    other = subprocess.run([NETNS_EXEC, NETNS, str(TOOL)], text=True, capture_output=True,
                            stdin=subprocess.DEVNULL)
     assert other.returncode == 2
     assert "nv-eth0" in other.stderr and "another process" in other.stderr
