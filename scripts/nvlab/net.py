@@ -86,14 +86,14 @@ class Net:
         self.exec(node, "sh", "-e", "-c", script)
 
     def ip(self, node, *args, **kw):
-        return sh("ip", "-n", self.ns(node), *args, **kw)
+        return self.exec(node, "ip", *args, **kw)
 
     def batch(self, node, lines, family="-4"):
         """`ip -batch`: one process for many objects."""
-        sh("ip", family, "-n", self.ns(node), "-batch", "-", input="\n".join(lines) + "\n")
+        self.exec(node, "ip", family, "-batch", "-", input="\n".join(lines) + "\n")
 
     def argv(self, node, argv):
-        # nsenter and not `ip netns exec`: no mount namespace, no remounted /sys, works in a chroot.
+        # nsenter and not `ip netns exec` or `ip -n`: no mount namespace, no remounted /sys, works in a chroot.
         return ["nsenter", "--net=/run/netns/" + self.ns(node), "--"] + list(argv)
 
     def exec(self, node, *argv, **kw):
