@@ -8,6 +8,7 @@
 #include <rte_prefetch.h>
 
 #include "drop/drop.h"
+#include "packet/ip6_hdr.h"
 #include "packet/meta.h"
 
 #define PREFETCH_AHEAD 8
@@ -36,7 +37,7 @@ static __attribute__((noinline)) uint8_t eth_input_slow(struct rte_mbuf *m, uint
 	case RTE_BE16(RTE_ETHER_TYPE_IPV4):
 		return group ? drop(m, DROP_IP4_DESTINATION) : ETH_NEXT_IP4;
 	case RTE_BE16(RTE_ETHER_TYPE_IPV6): {
-		const struct rte_ipv6_hdr *ip = (const void *)(eth + 1);
+		const struct pkt_ip6_hdr *ip = (const void *)(eth + 1);
 
 		if (group && m->data_len >= PKT_L2_LEN + sizeof(*ip) && ip->dst_addr[0] != 0xff)
 			return drop(m, DROP_IP6_DESTINATION);

@@ -8,6 +8,7 @@
 #include <rte_ip.h>
 
 #include "packet/eth.h"
+#include "packet/ip6_hdr.h"
 
 /* The finaliser of MurmurHash3: every input bit reaches every output bit. */
 static uint64_t mix(uint64_t x)
@@ -55,8 +56,8 @@ uint32_t flow_hash_v4(const struct rte_mbuf *m)
 
 uint32_t flow_hash_v6(const struct rte_mbuf *m)
 {
-	const struct rte_ipv6_hdr *ip =
-		rte_pktmbuf_mtod_offset(m, const struct rte_ipv6_hdr *, PKT_L2_LEN);
+	const struct pkt_ip6_hdr *ip =
+		rte_pktmbuf_mtod_offset(m, const struct pkt_ip6_hdr *, PKT_L2_LEN);
 	uint64_t src[2], dst[2], h;
 
 	memcpy(src, ip->src_addr, sizeof(src));

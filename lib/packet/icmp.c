@@ -12,6 +12,7 @@
 #include "packet/eth.h"
 #include "packet/ip.h"
 #include "packet/ip6_ext.h"
+#include "packet/ip6_hdr.h"
 #include "packet/meta.h"
 
 struct icmp_error_hdr {
@@ -47,8 +48,8 @@ static bool icmp4_error_allowed(const struct rte_mbuf *m)
 static bool icmp6_error_allowed(const struct rte_mbuf *m)
 {
 	static const uint8_t unspecified[16];
-	const struct rte_ipv6_hdr *ip =
-		rte_pktmbuf_mtod_offset(m, const struct rte_ipv6_hdr *, PKT_L2_LEN);
+	const struct pkt_ip6_hdr *ip =
+		rte_pktmbuf_mtod_offset(m, const struct pkt_ip6_hdr *, PKT_L2_LEN);
 	struct ip6_payload payload;
 
 	if (ip->src_addr[0] == 0xff || ip->dst_addr[0] == 0xff ||
@@ -134,12 +135,12 @@ int icmp4_error_build(struct rte_mbuf *m, const void *source)
 
 int icmp6_error_build(struct rte_mbuf *m, const void *source)
 {
-	const uint16_t room = sizeof(struct rte_ipv6_hdr) + sizeof(struct icmp_error_hdr);
+	const uint16_t room = sizeof(struct pkt_ip6_hdr) + sizeof(struct icmp_error_hdr);
 	const struct pkt_meta *meta = pkt_meta(m);
 	uint8_t *frame = make_room(m, ICMP6_ERROR_MAX - room, room);
-	struct rte_ipv6_hdr *ip = (void *)(frame + PKT_L2_LEN);
+	struct pkt_ip6_hdr *ip = (void *)(frame + PKT_L2_LEN);
 	struct icmp_error_hdr *icmp = (void *)(ip + 1);
-	const struct rte_ipv6_hdr *cause = (const void *)(icmp + 1);
+	const struct pkt_ip6_hdr *cause = (const void *)(icmp + 1);
 	uint64_t sum;
 	uint16_t len;
 
@@ -147,7 +148,7 @@ int icmp6_error_build(struct rte_mbuf *m, const void *source)
 		return -ENOSPC;
 	ether_type_set(frame, RTE_BE16(RTE_ETHER_TYPE_IPV6));
 	len = m->pkt_len - PKT_L2_LEN - sizeof(*ip);
-	*ip = (struct rte_ipv6_hdr){
+	*ip = (struct pkt_ip6_hdr){
 		.vtc_flow = RTE_BE32(0x60000000),
 		.payload_len = rte_cpu_to_be_16(len),
 		.proto = IPPROTO_ICMPV6,

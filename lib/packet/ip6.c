@@ -8,7 +8,7 @@
 #include "packet/flow_hash.h"
 #include "packet/ip_priv.h"
 
-#define IP6_MIN_LEN (PKT_L2_LEN + sizeof(struct rte_ipv6_hdr))
+#define IP6_MIN_LEN (PKT_L2_LEN + sizeof(struct pkt_ip6_hdr))
 
 static uint8_t input_drop(struct rte_mbuf *m, enum drop_reason reason)
 {
@@ -30,7 +30,7 @@ static bool is_link_local(const uint8_t *addr)
 }
 
 /* Types 133 to 137. */
-static bool is_neighbour_discovery(const struct rte_mbuf *m, const struct rte_ipv6_hdr *ip)
+static bool is_neighbour_discovery(const struct rte_mbuf *m, const struct pkt_ip6_hdr *ip)
 {
 	const uint8_t *icmp = (const uint8_t *)(ip + 1);
 
@@ -38,7 +38,7 @@ static bool is_neighbour_discovery(const struct rte_mbuf *m, const struct rte_ip
 	       icmp[0] >= ICMP6_ND_FIRST && icmp[0] <= ICMP6_ND_LAST;
 }
 
-static bool hop_by_hop_fits(const struct rte_mbuf *m, const struct rte_ipv6_hdr *ip,
+static bool hop_by_hop_fits(const struct rte_mbuf *m, const struct pkt_ip6_hdr *ip,
 	uint32_t payload_len)
 {
 	const uint8_t *ext = (const uint8_t *)(ip + 1);
@@ -49,7 +49,7 @@ static bool hop_by_hop_fits(const struct rte_mbuf *m, const struct rte_ipv6_hdr 
 
 /* RFC 4291 2.5.6, 2.7: what stays on its link. */
 static uint8_t ip6_input_scope(const struct fib *fib, const struct nh_table *nh, struct rte_mbuf *m,
-	const struct rte_ipv6_hdr *ip)
+	const struct pkt_ip6_hdr *ip)
 {
 	bool unspecified = word(ip->src_addr) == 0 && word(ip->src_addr + 8) == 0;
 
@@ -79,8 +79,8 @@ static uint8_t ip6_input_scope(const struct fib *fib, const struct nh_table *nh,
 static __attribute__((noinline)) uint8_t ip6_input_slow(const struct fib *fib,
 	const struct nh_table *nh, struct rte_mbuf *m)
 {
-	const struct rte_ipv6_hdr *ip =
-		rte_pktmbuf_mtod_offset(m, const struct rte_ipv6_hdr *, PKT_L2_LEN);
+	const struct pkt_ip6_hdr *ip =
+		rte_pktmbuf_mtod_offset(m, const struct pkt_ip6_hdr *, PKT_L2_LEN);
 	uint32_t room, len, payload_len;
 
 	if (m->data_len < IP6_MIN_LEN)
@@ -110,8 +110,8 @@ void ip6_input_burst(const struct fib *fib, const struct nh_table *nh, struct rt
 {
 	for (unsigned int i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
-		const struct rte_ipv6_hdr *ip =
-			rte_pktmbuf_mtod_offset(m, const struct rte_ipv6_hdr *, PKT_L2_LEN);
+		const struct pkt_ip6_hdr *ip =
+			rte_pktmbuf_mtod_offset(m, const struct pkt_ip6_hdr *, PKT_L2_LEN);
 		uint32_t bad;
 
 		fib_prefetch_v6(fib, word(ip->dst_addr));
@@ -147,8 +147,8 @@ void ip6_lookup_burst(const struct fib *fib, const struct nh_table *nh, struct r
 		return;
 
 	for (unsigned int i = 0; i < n; i++) {
-		const struct rte_ipv6_hdr *ip =
-			rte_pktmbuf_mtod_offset(pkts[i], const struct rte_ipv6_hdr *, PKT_L2_LEN);
+		const struct pkt_ip6_hdr *ip =
+			rte_pktmbuf_mtod_offset(pkts[i], const struct pkt_ip6_hdr *, PKT_L2_LEN);
 
 		dst[i].hi = word(ip->dst_addr);
 		dst[i].lo = word(ip->dst_addr + 8);
@@ -164,7 +164,7 @@ void ip6_lookup_burst(const struct fib *fib, const struct nh_table *nh, struct r
 	}
 }
 
-static inline void ip6_forward(struct rte_mbuf *m, struct rte_ipv6_hdr *ip, const struct nh *nh)
+static inline void ip6_forward(struct rte_mbuf *m, struct pkt_ip6_hdr *ip, const struct nh *nh)
 {
 	ip->hop_limits--;
 	l2_rewrite(rte_pktmbuf_mtod(m, uint8_t *), nh);
@@ -175,7 +175,7 @@ static __attribute__((noinline)) uint8_t ip6_rewrite_slow(const struct nh_table 
 	struct rte_mbuf *m)
 {
 	const struct nh *nh = &t->nh[pkt_meta(m)->nh];
-	struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv6_hdr *, PKT_L2_LEN);
+	struct pkt_ip6_hdr *ip = rte_pktmbuf_mtod_offset(m, struct pkt_ip6_hdr *, PKT_L2_LEN);
 	uint8_t kind = nh_kind(nh);
 
 	pkt_meta(m)->inject = 0;
@@ -199,8 +199,8 @@ void ip6_rewrite_burst(const struct nh_table *t, struct rte_mbuf **pkts, unsigne
 	for (unsigned int i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
 		const struct nh *nh = &t->nh[pkt_meta(m)->nh];
-		struct rte_ipv6_hdr *ip =
-			rte_pktmbuf_mtod_offset(m, struct rte_ipv6_hdr *, PKT_L2_LEN);
+		struct pkt_ip6_hdr *ip =
+			rte_pktmbuf_mtod_offset(m, struct pkt_ip6_hdr *, PKT_L2_LEN);
 
 		if (likely(ip->hop_limits > 1 && nh_kind(nh) == NH_FORWARD &&
 			   m->pkt_len - PKT_L2_LEN <= nh->mtu_bytes)) {

@@ -8,13 +8,14 @@
 #include <rte_ip.h>
 
 #include "packet/eth.h"
+#include "packet/ip6_hdr.h"
 
 #define HEADERS_MAX 8
 
 int ip6_payload_find(const struct rte_mbuf *m, struct ip6_payload *ret_payload)
 {
 	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
-	const struct rte_ipv6_hdr *ip = (const void *)(frame + PKT_L2_LEN);
+	const struct pkt_ip6_hdr *ip = (const void *)(frame + PKT_L2_LEN);
 	struct ip6_payload p = {.offset = PKT_L2_LEN + sizeof(*ip), .proto = ip->proto};
 
 	for (unsigned int i = 0; i <= HEADERS_MAX; i++) {

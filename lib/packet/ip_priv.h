@@ -14,6 +14,7 @@
 #include "packet/eth.h"
 #include "packet/icmp.h"
 #include "packet/ip.h"
+#include "packet/ip6_hdr.h"
 #include "packet/meta.h"
 
 typedef uint8_t frame_head __attribute__((vector_size(16)));

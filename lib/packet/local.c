@@ -13,6 +13,7 @@
 #include "packet/eth.h"
 #include "packet/icmp.h"
 #include "packet/ip.h"
+#include "packet/ip6_hdr.h"
 #include "packet/meta.h"
 
 /* RFC 1624 eqn. 3 for the message's first word: the type changes, the code (0) stays. */
@@ -67,7 +68,7 @@ void ip4_local_burst(struct rte_mbuf **pkts, unsigned int n, uint8_t *next)
 
 static uint8_t ip6_local_one(struct rte_mbuf *m)
 {
-	struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv6_hdr *, PKT_L2_LEN);
+	struct pkt_ip6_hdr *ip = rte_pktmbuf_mtod_offset(m, struct pkt_ip6_hdr *, PKT_L2_LEN);
 	struct rte_icmp_hdr *icmp = (void *)(ip + 1);
 	uint32_t len = m->pkt_len - PKT_L2_LEN - sizeof(*ip);
 	uint64_t sum;

@@ -21,6 +21,7 @@
 #include "graph/graph_priv.h"
 #include "packet/checksum.h"
 #include "packet/eth.h"
+#include "packet/ip6_hdr.h"
 #include "packet/meta.h"
 #include "prefixes.h"
 #include "report.h"
@@ -97,7 +98,7 @@ static void frame_fill(struct frame *f, const struct port *port, const struct ip
 		ip->dst_addr = ip_addr_be32(dst);
 		ip->hdr_checksum = ~checksum_fold(checksum_add(0, ip, sizeof(*ip)));
 	} else {
-		struct rte_ipv6_hdr *ip = (void *)(eth + 1);
+		struct pkt_ip6_hdr *ip = (void *)(eth + 1);
 
 		eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV6);
 		ip->vtc_flow = RTE_BE32(0x60000000);
