@@ -30,9 +30,9 @@
 #define FRAME_LEN 64 /* as DPDK counts: without the FCS 60 would do */
 #define POOL_SIZE 16383
 #define NEIGHBOURS 16
-#define WINDOWS_DEFAULT 9
-#define WINDOW_MS_DEFAULT 100
-#define WINDOW_TRIES 8
+#define WINDOWS_DEFAULT 15
+#define WINDOW_MS_DEFAULT 20
+#define WINDOW_TRIES 6
 
 struct frame {
 	uint8_t bytes[FRAME_LEN];
