@@ -500,6 +500,8 @@ struct port *port_open(const struct config_port *conf, uint16_t queues, struct r
 		return NULL;
 	}
 	ports[p->id] = pp;
+	if (p->kernel_ifname[0] != '\0')
+		pp->ifindex = netdev_index(p->kernel_ifname);
 	port_poll_link(p);
 	return p;
 }
@@ -520,10 +522,14 @@ bool port_poll_link(struct port *p)
 	/* These drivers call their link up whatever the netdev does. */
 	if (p->kernel_ifname[0] != '\0') {
 		int flags = netdev_get_flags(p->kernel_ifname);
+		bool same = netdev_index(p->kernel_ifname) == ((struct port_priv *)p)->ifindex;
 
-		p->link_up = flags >= 0 && (flags & IFF_UP) && (flags & IFF_RUNNING);
+		p->link_up = same && flags >= 0 && (flags & IFF_UP) && (flags & IFF_RUNNING);
 		if (flags < 0)
 			snprintf(p->error, sizeof(p->error), "interface %s is gone", p->kernel_ifname);
+		else if (!same)
+			snprintf(p->error, sizeof(p->error), "interface %s is another one now: restart nvad",
+				p->kernel_ifname);
 		else if (!(flags & IFF_UP))
 			snprintf(p->error, sizeof(p->error), "interface %s was set down",
 				p->kernel_ifname);

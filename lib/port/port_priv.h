@@ -13,6 +13,7 @@ struct port_priv {
 	char bus[8], device[64]; /* for the removal */
 	char key[128];		 /* what may be opened once: "netdev eth0" */
 	bool started;
+	int ifindex; /* of kernel_ifname when the driver took it: the name alone may come back */
 	struct kernel_netdev *netdev; /* af_packet: what was done to the netdev, to be undone */
 	struct ip_addr *addrs;	      /* af_xdp: the kernel's, for the XDP programs of all ports */
 	size_t n_addrs;

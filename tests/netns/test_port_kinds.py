@@ -71,6 +71,18 @@ def test_af_packet_link_and_mtu(net):
     assert "set down" in wait_for("an error", lambda: tool.stats("wan")["error"])
 
 
+def test_interface_replaced(net):
+    """One of the same name is not the one that the sockets are bound to: no link, and a word why."""
+    tool = net.open("wan=af_packet,iface=nva0")
+    net.sh("nva", "ip", "link", "del", "nva0")
+    assert "is gone" in wait_for("an error", lambda: tool.stats("wan")["error"])
+    net.sh("nva", "ip", "link", "add", "nva0", "type", "veth", "peer", "name", "nva1")
+    net.sh("nva", "ip", "link", "set", "nva1", "up")
+    net.sh("nva", "ip", "link", "set", "nva0", "up")
+    s = wait_for("an error", lambda: (lambda s: "another" in s["error"] and s)(tool.stats("wan")))
+    assert not s["link"]
+
+
 def test_jumbo_frames(net):
     """af_packet to memif and on to the other process's af_packet, 9000 bytes each way."""
     path = "/tmp/nvport-%s.sock" % os.getpid()
