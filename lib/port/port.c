@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <rte_dev.h>
@@ -149,6 +152,24 @@ static int prepare_netdev(struct port_priv *pp, const struct config_port *conf, 
 			"the rest cannot be switched off (%s); see ethtool -l %s and the number of "
 			"workers", conf->name, ifname, channels, queues, strerror(-rc), ifname);
 	return xdp_steer_prepare(ifname, err, err_len);
+}
+
+/* A socket that a crashed server left, and nobody listens on, would be "in use" for the driver. */
+static void remove_stale_socket(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct stat st;
+	int fd;
+
+	if (strlen(path) >= sizeof(addr.sun_path) || lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 && errno == ECONNREFUSED)
+		unlink(path);
+	close(fd);
 }
 
 static int find_ethdev(const char *name, const struct config_device *d)
@@ -441,6 +462,8 @@ static int open_device(struct port_priv *pp, const struct config_port *conf, uin
 		rc = check_file(conf, err, err_len);
 	if (rc < 0)
 		return rc;
+	if (conf->device.kind == CONFIG_DEVICE_MEMIF && conf->device.server)
+		remove_stale_socket(conf->device.socket);
 	snprintf(pp->key, sizeof(pp->key), "%s", dev.key);
 
 	rc = probe(conf, &dev, err, err_len);
@@ -477,6 +500,13 @@ static void close_device(struct port_priv *pp)
 	free(pp);
 }
 
+/* A file has one order. The two sides of a memif must have the same number, which nobody negotiates:
+ * what goes into a queue that the peer does not read is lost without a word. */
+static bool has_one_queue(enum config_device_kind kind)
+{
+	return kind == CONFIG_DEVICE_PCAP || kind == CONFIG_DEVICE_MEMIF;
+}
+
 struct port *port_open(const struct config_port *conf, uint16_t queues, struct rte_mempool *pool,
 	char *err, size_t err_len)
 {
@@ -490,9 +520,8 @@ struct port *port_open(const struct config_port *conf, uint16_t queues, struct r
 	snprintf(p->name, sizeof(p->name), "%s", conf->name);
 	p->kind = conf->device.kind;
 	p->mtu_bytes = conf->mtu_bytes;
-	/* A file has one order. */
 	port_log_hold();
-	rc = open_device(pp, conf, p->kind == CONFIG_DEVICE_PCAP ? 1 : queues, pool, err, err_len);
+	rc = open_device(pp, conf, has_one_queue(p->kind) ? 1 : queues, pool, err, err_len);
 	port_log_release(rc < 0);
 	if (rc < 0) {
 		close_device(pp);

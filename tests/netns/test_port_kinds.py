@@ -137,6 +137,27 @@ def test_memif_between_two_processes(net, tmp_path):
     wait_for("link down", lambda: not a.stats("a")["link"])
 
 
+def test_memif_sides_of_unequal_width(net, tmp_path):
+    """Two workers on one side, one on the other: every packet arrives, whoever is the server."""
+    for i, (server, client) in enumerate(((2, 1), (1, 2))):
+        path = tmp_path / ("%d.sock" % i)
+        a = net.open("a=memif,role=server,queues=%d,socket=%s" % (server, path))
+        b = net.open("b=memif,role=client,queues=%d,socket=%s" % (client, path), name="peer")
+        wait_for("link", lambda: a.stats("a")["link"] and b.stats("b")["link"])
+        assert a.ask("send a 50 64") == {"sent": 50} and b.ask("send b 50 64") == {"sent": 50}
+        wait_for("50 each way", lambda: a.stats("a")["udp"] == b.stats("b")["udp"] == 50)
+        b.quit(), a.quit()
+
+
+def test_memif_server_after_a_crash(net, tmp_path):
+    path = tmp_path / "memif.sock"
+    net.open("a=memif,role=server,socket=%s" % path).crash()
+    assert path.exists()
+    a = net.open("a=memif,role=server,socket=%s" % path)
+    b = net.open("b=memif,role=client,socket=%s" % path, name="peer")
+    wait_for("link", lambda: a.stats("a")["link"] and b.stats("b")["link"])
+
+
 @pytest.mark.parametrize("ports, code, words", [
     (["wan=af_packet,iface=none0"], 19, ["wan", "no interface none0", "ip link"]),
     (["wan=af_xdp,iface=none0"], 19, ["wan", "no interface none0"]),
