@@ -113,7 +113,7 @@ struct config_peer {
 	char name[CONFIG_NAME_LEN];
 	struct ip_addr address;
 	struct ip_addr local_address; /* IP_NONE: the address of the port that leads there */
-	struct ip_addr next_hop_v4, next_hop_v6; /* "self" in exports; IP_NONE: from the port */
+	struct ip_addr next_hop_v4, next_hop_v6; /* "self" in exports; IP_NONE: our end of the session */
 	uint32_t as;
 	uint8_t ttl;		 /* of our packets: 1 for a connected eBGP peer, else 64 or `multihop` */
 	uint32_t hold_s;	 /* 0 or >= 3; default 180 */

@@ -312,17 +312,21 @@ static int check_peer_addresses(struct loader *l, const struct yaml_node *node,
 	return 0;
 }
 
-static bool port_has_family(const struct config_port *p, uint8_t family)
+/* The first that another router could use as next hop; NULL: none. */
+static const struct ip_addr *port_address(const struct config_port *p, uint8_t family)
 {
 	for (size_t i = 0; i < p->n_addresses; i++)
 		if (p->addresses[i].addr.family == family &&
 			!ip_addr_is_link_local(&p->addresses[i].addr))
-			return true;
-	return false;
+			return &p->addresses[i].addr;
+	return NULL;
 }
 
-/* The family is negotiated, and "self" has an address to stand for. */
-static int check_exports(struct loader *l, const struct yaml_node *node, const struct config_peer *p)
+/*
+ * The family is negotiated, and "self" has an address to stand for: of the session's own family that
+ * of the connection, of the other one the port's.
+ */
+static int check_exports(struct loader *l, const struct yaml_node *node, struct config_peer *p)
 {
 	const struct config_port *out = port_towards(l->c, &p->address);
 	const struct yaml_node *list = yaml_get(node, "export");
@@ -334,21 +338,24 @@ static int check_exports(struct loader *l, const struct yaml_node *node, const s
 		const struct config_export *e = &p->exports[i];
 		uint8_t family = e->prefix.addr.family;
 		const char *name = family == IP_V4 ? "ipv4" : "ipv6";
-		const struct ip_addr *self = family == IP_V4 ? &p->next_hop_v4 : &p->next_hop_v6;
+		struct ip_addr *self = family == IP_V4 ? &p->next_hop_v4 : &p->next_hop_v6;
 
 		if (family == IP_V4 ? !p->ipv4 : !p->ipv6) {
 			load_fail(l, yaml_get(v, "prefix"), "'families' of peer '%s' does not list %s",
 				p->name, name);
 			return load_hint(l, "add %s to 'families', or delete the export", name);
 		}
-		if (e->next_hop.family == IP_NONE && self->family == IP_NONE && out != NULL &&
-			!port_has_family(out, family)) {
+		if (e->next_hop.family != IP_NONE || self->family != IP_NONE || out == NULL)
+			continue;
+		if (port_address(out, family) == NULL) {
 			load_fail(l, yaml_get(v, "prefix"),
 				"port '%s', which leads to the peer, has no %s address to be the next hop",
 				out->name, family == IP_V4 ? "IPv4" : "IPv6");
 			return load_hint(l, "set 'next_hop_v%d' of the peer, or give the port an address",
 				family);
 		}
+		if (family != p->address.family)
+			*self = *port_address(out, family);
 	}
 	return 0;
 }

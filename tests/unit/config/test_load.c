@@ -258,6 +258,25 @@ static void test_every_key(void **state)
 	config_free(c);
 }
 
+/* IPv6 prefixes over a session over IPv4: the next hop is the port's own IPv6 address. */
+static void test_next_hop_of_the_other_family(void **state)
+{
+	struct config *c = load("ports:\n"
+				"  - name: a\n"
+				"    device: {kind: null}\n"
+				"    addresses: [10.0.1.4/24, \"fe80::4/64\", \"fd00:1::4/64\"]\n"
+				"bgp:\n"
+				"  as: 65001\n"
+				"  peers:\n"
+				"    - {name: p, address: 10.0.1.5, as: 65002,\n"
+				"       export: [{prefix: \"::/0\"}, {prefix: 0.0.0.0/0}]}\n");
+	(void)state;
+
+	ASSERT_ADDR(&c->bgp.peers[0].next_hop_v6, "fd00:1::4");
+	assert_int_equal(c->bgp.peers[0].next_hop_v4.family, IP_NONE);
+	config_free(c);
+}
+
 /* Every cut and every flipped byte of a whole configuration: an error or a configuration, no crash. */
 static void test_mutilated(void **state)
 {
@@ -341,6 +360,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_next_hop_of_the_other_family),
 		cmocka_unit_test(test_mutilated),
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_files),
