@@ -467,9 +467,10 @@ static int open_device(struct port_priv *pp, const struct config_port *conf, uin
 	snprintf(pp->key, sizeof(pp->key), "%s", dev.key);
 
 	rc = probe(conf, &dev, err, err_len);
+	pp->n_packet_fds = port_packet_sockets(pp->packet_fds);
 	if (rc < 0)
 		return rc;
-	if (conf->device.kind == CONFIG_DEVICE_AF_PACKET && !port_fanout_corrected())
+	if (conf->device.kind == CONFIG_DEVICE_AF_PACKET && pp->n_packet_fds == 0)
 		log_warning("port", "port %s: the kernel puts IPv4 fragments together before nvad sees "
 			"them: what is larger than the MTU is lost", conf->name);
 	pp->port.id = rc;
@@ -545,13 +546,15 @@ void port_close(struct port *p)
 
 bool port_poll_link(struct port *p)
 {
+	struct port_priv *pp = (struct port_priv *)p;
 	bool was = p->link_up;
 
+	pp->overruns += port_packet_overruns(pp->packet_fds, pp->n_packet_fds);
 	p->error[0] = '\0';
 	/* These drivers call their link up whatever the netdev does. */
 	if (p->kernel_ifname[0] != '\0') {
 		int flags = netdev_get_flags(p->kernel_ifname);
-		bool same = netdev_index(p->kernel_ifname) == ((struct port_priv *)p)->ifindex;
+		bool same = netdev_index(p->kernel_ifname) == pp->ifindex;
 
 		p->link_up = same && flags >= 0 && (flags & IFF_UP) && (flags & IFF_RUNNING);
 		if (flags < 0)
@@ -581,7 +584,8 @@ int port_get_stats(const struct port *p, struct port_stats *ret_stats)
 	if (rc < 0)
 		return rc;
 	*ret_stats = (struct port_stats){
-		.rx_packets = s.ipackets, .rx_bytes = s.ibytes, .rx_missed = s.imissed,
+		.rx_packets = s.ipackets, .rx_bytes = s.ibytes, 
+		.rx_missed = s.imissed + ((const struct port_priv *)p)->overruns,
 		.rx_errors = s.ierrors, .rx_no_buffer = s.rx_nombuf,
 		.tx_packets = s.opackets, .tx_bytes = s.obytes, .tx_errors = s.oerrors,
 	};

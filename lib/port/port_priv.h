@@ -7,6 +7,8 @@
 
 #include "port/port.h"
 
+#define PORT_PACKET_SOCKETS 64 /* one a queue */
+
 /* One open port; `port` comes first, so that the public pointer is this one. */
 struct port_priv {
 	struct port port;
@@ -15,6 +17,9 @@ struct port_priv {
 	bool started;
 	int ifindex; /* of kernel_ifname when the driver took it: the name alone may come back */
 	struct kernel_netdev *netdev; /* af_packet: what was done to the netdev, to be undone */
+	int packet_fds[PORT_PACKET_SOCKETS]; /* af_packet: the driver's own, to ask for overruns */
+	unsigned int n_packet_fds;
+	uint64_t overruns;
 	struct ip_addr *addrs;	      /* af_xdp: the kernel's, for the XDP programs of all ports */
 	size_t n_addrs;
 };
@@ -55,8 +60,10 @@ void port_eal_args_free(struct port_eal_args *a);
 void port_log_hold(void);
 void port_log_release(bool failed);
 
-/* fanout.c: the af_packet driver joined a fanout group, and without the kernel's reassembly. */
-bool port_fanout_corrected(void);
+/* fanout.c: the sockets that the af_packet driver opened since the last call, corrected not to have the
+ * kernel put fragments together; and the packets that found their rings full since the last call. */
+unsigned int port_packet_sockets(int ret_fds[PORT_PACKET_SOCKETS]);
+uint64_t port_packet_overruns(const int *fds, unsigned int n);
 
 /* netdev.c: the kernel's side of a port. 0 or -errno. */
 int netdev_index(const char *ifname);		      /* > 0, or -errno */

@@ -6,6 +6,7 @@ tests/unit/port/test_port_args.c checks what DPDK is told, and that is all that 
 """
 import json
 import os
+import signal
 import sys
 
 import pytest
@@ -99,6 +100,16 @@ def test_jumbo_frames(net):
         assert json.loads(net.sh("nva", "ip", "-j", "link", "show", "dev", dev).stdout)[0]["mtu"] == 9000
     done = net.sh("peer", "ping", "-c2", "-W2", "-s", "8972", "-M", "do", "10.9.0.1", check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_af_packet_overrun_is_counted(net):
+    """What the ring had no room for, while nobody read it, is missed and not just gone."""
+    tool = net.open("wan=af_packet,iface=nva0")
+    tool.proc.send_signal(signal.SIGSTOP)
+    net.send("[%s] * 3000" % UDP)
+    tool.proc.send_signal(signal.SIGCONT)
+    s = wait_for("all of them", lambda: (lambda s: s["udp"] + s["rx_missed"] >= 3000 and s)(tool.stats("wan")))
+    assert s["rx_missed"] >= 1000, s
 
 
 def test_two_queues(net):

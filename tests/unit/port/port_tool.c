@@ -178,10 +178,11 @@ static void stats(void)
 			die("stats");
 		printf("%s\"%s\": {\"id\": %u, \"queues\": %u, \"link\": %s, \"error\": \"%s\", "
 			"\"mtu\": %u, \"mac\": \"" RTE_ETHER_ADDR_PRT_FMT "\", \"rx\": %lu, \"tx\": %lu, "
+			"\"rx_missed\": %lu, "
 			"\"arp\": %lu, \"tcp\": %lu, \"udp\": %lu, \"icmp\": %lu, \"other\": %lu",
 			first ? "" : ", ", p->name, p->id, p->queues, p->link_up ? "true" : "false",
 			p->error, p->mtu_bytes, RTE_ETHER_ADDR_BYTES(&p->mac), s.rx_packets,
-			s.tx_packets, seen[i].arp, seen[i].tcp, seen[i].udp, seen[i].icmp,
+			s.tx_packets, s.rx_missed, seen[i].arp, seen[i].tcp, seen[i].udp, seen[i].icmp,
 			seen[i].other);
 		if (p->steer != NULL)
 			print_steer(p);
