@@ -26,7 +26,8 @@ def meson(path):
             n["failed"] += len(of["FAILED"]) or int(bad)
             n["skipped"] += len(of["SKIPPED"]) or int(not seen and t["result"] == "SKIP")
             for name in sorted(of["SKIPPED"]):
-                reason = re.search(r"%s: skipped: (.*)" % re.escape(name), output)
+                # A test that skips says why in a line "skipped: REASON" of its own.
+                reason = re.search(r"skipped: (.*)(?=(?:.|\n)*?SKIPPED\s+\] %s$)" % re.escape(name), output, re.M)
                 print("skipped: %s %s: %s" % (t["name"], name, reason.group(1) if reason else "see its output"))
     return n
 
