@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The prompt: lines with history and completion by libedit. nvad itself says what may be completed. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,27 @@
 /* libedit's completion has no argument of ours. */
 static const struct options *options;
 static json_t *candidates; /* rows {word, help} */
+volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int sig)
+{
+	(void)sig;
+	interrupted = 1;
+}
+
+/* NULL at the end of input. Ctrl-C leaves the line for a fresh one. */
+static char *read_line(void)
+{
+	char *line;
+
+	for (;;) {
+		interrupted = 0;
+		line = readline("nvad> ");
+		if (line != NULL || !interrupted)
+			return line;
+		putchar('\n');
+	}
+}
 
 int split_words(char *line, const char *words[WORDS_MAX])
 {
@@ -75,6 +97,7 @@ static char **complete(const char *text, int start, int end)
 
 int run_interactive(const struct options *o)
 {
+	const struct sigaction sa = {.sa_handler = on_interrupt}; /* no SA_RESTART: reads end */
 	const char *home = getenv("HOME");
 	const char *words[WORDS_MAX];
 	char path[512] = "";
@@ -82,6 +105,7 @@ int run_interactive(const struct options *o)
 	char *line;
 
 	options = o;
+	sigaction(SIGINT, &sa, NULL);
 	rl_readline_name = "nvactl";
 	rl_attempted_completion_function = complete;
 	using_history();
@@ -90,7 +114,7 @@ int run_interactive(const struct options *o)
 		read_history(path);
 	printf("nvactl at %s. Tab completes, 'help' lists the commands, 'quit' or Ctrl-D leaves.\n",
 		o->socket);
-	while ((line = readline("nvad> ")) != NULL) {
+	while ((line = read_line()) != NULL) {
 		int n;
 
 		if (line[strspn(line, " \t")] != '\0')

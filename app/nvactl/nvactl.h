@@ -3,6 +3,7 @@
 #ifndef APP_NVACTL_H
 #define APP_NVACTL_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include <jansson.h>
@@ -13,7 +14,7 @@
 /* Exit status. */
 enum {
 	STATUS_OK = 0,
-	STATUS_REFUSED = 1, /* nvad refused, or found nothing */
+	STATUS_REFUSED = 1, /* nvad refused, or found nothing; or the answer could not be written */
 	STATUS_USAGE = 2,   /* not a command, or no nvad to ask */
 };
 
@@ -41,6 +42,8 @@ int client_ask(const char *socket, const char *const *words, unsigned int n_word
 int run_words(const struct options *o, const char *const *words, unsigned int n_words);
 
 /* --- interactive.c --- */
+
+extern volatile sig_atomic_t interrupted; /* Ctrl-C at the prompt: ends the answer, not nvactl */
 
 /* Lines from a terminal until its end. Returns an exit status. */
 int run_interactive(const struct options *o);

@@ -4,6 +4,7 @@
  * slice by slice, so that a full routing table costs no memory here either.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 struct view {
 	const struct options *o;
 	int status;
+	int write_error; /* errno, or 0 */
 	unsigned int slices;
 	uint64_t rows;
 	unsigned int width[COLUMNS_MAX];
@@ -317,6 +319,13 @@ static bool is_usage(const char *code)
 	return false;
 }
 
+/* The first one, while errno still says which. */
+static void note_write_error(struct view *v)
+{
+	if ((fflush(stdout) != 0 || ferror(stdout)) && v->write_error == 0)
+		v->write_error = errno != 0 ? errno : EIO;
+}
+
 static bool on_slice(void *arg, const json_t *reply, bool more)
 {
 	const json_t *error = json_object_get(reply, "error");
@@ -341,12 +350,11 @@ static bool on_slice(void *arg, const json_t *reply, bool more)
 	else
 		put_people(v, reply, more);
 	v->slices++;
-	if (!more && !v->o->json) {
-		fflush(stdout);
+	note_write_error(v);
+	if (!more && !v->o->json)
 		put_hint(text_of(reply, "hint"));
-	}
 	/* A reader that went away (a pager, head): no need for the rest. */
-	return !ferror(stdout);
+	return v->write_error == 0 && !interrupted;
 }
 
 int run_words(const struct options *o, const char *const *words, unsigned int n_words)
@@ -354,10 +362,14 @@ int run_words(const struct options *o, const char *const *words, unsigned int n_
 	struct view v = {.o = o, .status = STATUS_OK};
 	char err[512];
 
-	if (client_ask(o->socket, words, n_words, on_slice, &v, err, sizeof(err)) < 0) {
+	if (client_ask(o->socket, words, n_words, on_slice, &v, err, sizeof(err)) < 0 && !interrupted) {
 		fprintf(stderr, "nvactl: %s\n", err);
 		v.status = STATUS_USAGE;
 	}
-	fflush(stdout);
+	note_write_error(&v);
+	if (v.write_error != 0 && v.write_error != EPIPE) {
+		fprintf(stderr, "nvactl: the answer could not be written: %s\n", strerror(v.write_error));
+		v.status = STATUS_REFUSED;
+	}
 	return v.status;
 }

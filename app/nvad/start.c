@@ -214,6 +214,7 @@ static int start_bgp(struct nvad *n, char *err, size_t err_len)
 		return 0;
 	rib_bgp_ops(n->rib, &ops);
 	n->bgp = bgp_new(n->base, &n->conf->bgp, &ops);
+	n->ctl_context.bgp = n->bgp;
 	return n->bgp != NULL ? 0 : fail(err, err_len, -errno, "BGP");
 }
 
@@ -227,7 +228,6 @@ static int start_ctl(struct nvad *n, char *err, size_t err_len)
 		.neigh = n->neigh,
 		.fibsync = n->fibsync,
 		.rib = n->rib,
-		.bgp = n->bgp,
 		.workers = n->workers,
 		.pool = n->pool,
 	};
@@ -251,10 +251,11 @@ int nvad_start(struct nvad *n, char *err, size_t err_len)
 		rc = start_routes(n, err, err_len);
 	if (rc == 0)
 		rc = start_workers(n, err, err_len);
-	if (rc == 0)
-		rc = start_bgp(n, err, err_len);
+	/* The socket first: a second nvad ends there, before it disturbs the peers of the first. */
 	if (rc == 0)
 		rc = start_ctl(n, err, err_len);
+	if (rc == 0)
+		rc = start_bgp(n, err, err_len);
 	return rc;
 }
 

@@ -614,8 +614,9 @@ static int start_listener(struct bgp *b, uint8_t family)
 		(int)len);
 	if (l == NULL) {
 		rc = -errno;
-		log_error("bgp", "listen on %s port %u: %s", IP_ADDR_TEXT(&any), b->conf->port,
-			strerror(-rc));
+		log_error("bgp", "listen on %s port %u: %s%s", IP_ADDR_TEXT(&any), b->conf->port,
+			strerror(-rc), rc == -EADDRINUSE ? "; stop the other BGP daemon, or set bgp.port" :
+			rc == -EACCES ? "; CAP_NET_BIND_SERVICE is missing" : "");
 		return rc;
 	}
 	b->listeners[family == IP_V6] = l;

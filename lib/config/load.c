@@ -58,6 +58,11 @@ struct config *config_load_string(const char *text, size_t len, const char *name
 	int ret;
 
 	memset(ret_error, 0, sizeof(*ret_error));
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+		/* A byte order mark: no column of the first line. */
+		l.text = text += 3;
+		l.len = len -= 3;
+	}
 	tree = yaml_parse(text, len, &problem);
 	if (tree == NULL) {
 		error_place(ret_error, name, text, len, problem.pos, problem.bytes);

@@ -549,6 +549,10 @@ static void test_no_control_characters_in_messages(void **state)
 
 	assert_null(config_load_string(text, sizeof(text) - 1, "t.yaml", &e));
 	assert_non_null(strstr(e.message, "unknown key '?[31mred?'"));
+	/* A byte order mark is no column. */
+	assert_null(config_load_string("\xef\xbb\xbfprts: 1\n", 11, "t.yaml", &e));
+	assert_int_equal(e.column, 1);
+	assert_string_equal(e.source, "prts: 1");
 	assert_null(config_load_string("a\tb: 1\na\tb: 1", 13, "t.yaml", &e));
 	assert_non_null(strstr(e.message, "duplicate key 'a?b'"));
 }

@@ -7,6 +7,7 @@ Usage: test_nvactl.py NVACTL
 import json
 import os
 import pty
+import signal
 import socket
 import subprocess
 import sys
@@ -213,19 +214,39 @@ class Json(unittest.TestCase):
         self.assertEqual((got["schema"], got["command"], got["truncated"]), (1, "show test", True))
         self.assertEqual([r["name"] for r in got["rows"]], ["a", "b", "c"])
 
+    def test_full_disk(self):
+        for more in ([], ["-j"]):
+            with Server(reply([row("a")], COLUMNS)) as s, open("/dev/full", "w") as full:
+                p = subprocess.run([NVACTL, "-s", s.path, *more, "x"], stdout=full, stderr=subprocess.PIPE,
+                                   text=True, timeout=20)
+                self.assertEqual(p.returncode, 1)
+                self.assertIn("No space left", p.stderr)
+
+    def test_reader_that_leaves(self):
+        rows = [row("a%d" % i) for i in range(1000)]
+        with Server(*[reply(rows, COLUMNS, more=True)] * 5, reply(rows, COLUMNS)) as s:
+            p = subprocess.run("%s -s %s x | head -1; exit ${PIPESTATUS[0]}" % (NVACTL, s.path), shell=True,
+                               executable="/bin/bash", capture_output=True, text=True, timeout=20)
+        self.assertEqual((p.returncode, p.stderr), (0, ""))
+
     def test_empty(self):
         with Server(reply([], COLUMNS)) as s:
             self.assertEqual(json.loads(run("-s", s.path, "-j", "x")[1])["rows"], [])
 
 
 class Terminal(unittest.TestCase):
-    def talk(self, typed, env=None, *lines):
+    def talk(self, typed, env=None, *lines, interrupt_after=None):
         with Server(*lines) as s, tempfile.TemporaryDirectory() as home:
             master, slave = pty.openpty()
-            p = subprocess.Popen([NVACTL, "-s", s.path], stdin=slave, stdout=slave, stderr=slave,
+            p = subprocess.Popen([NVACTL, "-s", s.path], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
                                  env={**os.environ, "HOME": home, "TERM": "dumb", **(env or {})})
             os.close(slave)
             time.sleep(0.3)
+            if interrupt_after is not None:
+                os.write(master, interrupt_after.encode())
+                time.sleep(0.3)
+                p.send_signal(signal.SIGINT)
+                time.sleep(0.3)
             os.write(master, typed.encode())
             out = b""
             while True:
@@ -245,6 +266,12 @@ class Terminal(unittest.TestCase):
         self.assertEqual(asked, [{"words": ["show", "this"]}])
         self.assertIn("NAME", out)
         self.assertIn("\x1b[1m", out)
+
+    def test_interrupt_leaves_the_line_not_the_program(self):
+        status, _, asked = self.talk("show this\nquit\n", None, reply([row("a")], COLUMNS),
+                                     interrupt_after="show something el")
+        self.assertEqual(status, 0)
+        self.assertEqual(asked, [{"words": ["show", "this"]}])
 
     def test_no_color(self):
         _, out, _ = self.talk("show\nquit\n", {"NO_COLOR": "1"}, reply([row("a")], COLUMNS))
