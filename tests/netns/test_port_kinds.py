@@ -106,9 +106,9 @@ def test_af_packet_overrun_is_counted(net):
     """What the ring had no room for, while nobody read it, is missed and not just gone."""
     tool = net.open("wan=af_packet,iface=nva0")
     tool.proc.send_signal(signal.SIGSTOP)
-    net.send("[%s] * 3000" % UDP)
+    net.send("[%s] * 5000" % UDP)
     tool.proc.send_signal(signal.SIGCONT)
-    s = wait_for("all of them", lambda: (lambda s: s["udp"] + s["rx_missed"] >= 3000 and s)(tool.stats("wan")))
+    s = wait_for("all of them", lambda: (lambda s: s["udp"] + s["rx_missed"] >= 5000 and s)(tool.stats("wan")))
     assert s["rx_missed"] >= 1000, s
 
 

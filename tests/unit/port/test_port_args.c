@@ -54,7 +54,7 @@ static void test_virtual(void **state)
 
 	p = port_of(CONFIG_DEVICE_AF_PACKET);
 	strcpy(p.device.interface, "eth0");
-	expect(&p, 2, NULL, "net_af_packet_wan", "iface=eth0,qpairs=2");
+	expect(&p, 2, NULL, "net_af_packet_wan", "iface=eth0,qpairs=2,framecnt=2048");
 	p.mtu_bytes = 3900;
 	expect(&p, 1, NULL, "net_af_packet_wan", "iface=eth0,qpairs=1,blocksz=4096,framesz=4096");
 	p.mtu_bytes = 9000;
