@@ -119,7 +119,7 @@ int port_eal_args_build(const struct config *conf, const char *prog, const cpu_s
 
 	if (sys->huge_pages == CONFIG_HUGE_YES && free_huge_mb < sys->memory_mb)
 		return port_fail(err, err_len, ENOMEM,
-			"huge pages: %u MB are configured (system: memory), %llu MB are free; raise "
+			"huge pages: %u MB are configured (system: memory_mb), %llu MB are free; raise "
 			"/proc/sys/vm/nr_hugepages or set huge_pages: auto", sys->memory_mb,
 			(unsigned long long)free_huge_mb);
 	if (free_huge_mb < sys->memory_mb)
