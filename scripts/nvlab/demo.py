@@ -206,7 +206,7 @@ def main():
     except BlockingIOError:
         print("demo: another demonstration runs on this machine", file=sys.stderr)
         return 1
-    demo, ok = Demo(show), False
+    demo, ok, stopped = Demo(show), False, False
     begin = float(os.environ.get("NVLAB_BEGIN", time.time()))
     try:
         demo.region.down()  # what an earlier one left behind
@@ -218,12 +218,14 @@ def main():
                 print("--- the end of %s's log:\n%s" % (name, demo.region.log(name, 15)), file=sys.stderr)
     except KeyboardInterrupt:
         print("\ndemo: interrupted, cleaning up", file=sys.stderr)
-        keep = False
+        keep, stopped = False, True
     finally:
         for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(sig, signal.SIG_IGN)  # the cleaning is not interrupted
         if not keep:
             demo.clean()
+    if stopped:
+        return 130
     summary(show, ok, time.time() - begin)
     if keep and not as_json:
         print("\n" + guide.look_around(demo.region))
