@@ -76,6 +76,16 @@ static void arg(struct args *a, const char *key, const char *fmt, ...)
 		a->len += n;
 }
 
+static void arg_mac(struct args *a, const struct config_device *d)
+{
+	char mac[RTE_ETHER_ADDR_FMT_SIZE];
+
+	if (!d->has_mac)
+		return;
+	rte_ether_format_addr(mac, sizeof(mac), &d->mac);
+	arg(a, "mac", "%s", mac);
+}
+
 static uint32_t power_of_two(uint32_t least, uint32_t n)
 {
 	uint32_t p = least;
@@ -100,6 +110,7 @@ static void build_vdev(struct args *a, const struct config_port *conf, uint16_t 
 	switch (d->kind) {
 	case CONFIG_DEVICE_TAP:
 		arg(a, "iface", "%s", d->interface);
+		arg_mac(a, d);
 		break;
 	case CONFIG_DEVICE_AF_PACKET:
 		arg(a, "iface", "%s", d->interface);
@@ -127,6 +138,7 @@ static void build_vdev(struct args *a, const struct config_port *conf, uint16_t 
 		arg(a, "id", "%u", d->memif_id);
 		arg(a, "socket", "%s", d->socket);
 		arg(a, "socket-abstract", "no");
+		arg_mac(a, d);
 		if (port_frame_bytes(conf->mtu_bytes) > 2048)
 			arg(a, "bsize", "%u", power_of_two(2048, port_frame_bytes(conf->mtu_bytes)));
 		break;

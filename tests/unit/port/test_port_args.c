@@ -49,6 +49,10 @@ static void test_virtual(void **state)
 	(void)state;
 	strcpy(p.device.interface, "tap0");
 	expect(&p, 2, NULL, "net_tap_wan", "iface=tap0");
+	p.device.has_mac = true;
+	memcpy(&p.device.mac, "\x02\x00\x00\x00\x00\x1a", 6);
+	expect(&p, 2, NULL, "net_tap_wan", "iface=tap0,mac=02:00:00:00:00:1A");
+	p.device.has_mac = false;
 	strcpy(p.device.devargs, "mac=fixed");
 	expect(&p, 2, NULL, "net_tap_wan", "iface=tap0,mac=fixed");
 
@@ -82,6 +86,11 @@ static void test_memif_pcap(void **state)
 	p.device.memif_id = 7;
 	expect(&p, 1, NULL, "net_memif_wan",
 		"role=client,id=7,socket=/run/m.sock,socket-abstract=no");
+	p.device.has_mac = true;
+	memcpy(&p.device.mac, "\x02\x00\x00\x00\x00\x1a", 6);
+	expect(&p, 1, NULL, "net_memif_wan",
+		"role=client,id=7,socket=/run/m.sock,socket-abstract=no,mac=02:00:00:00:00:1A");
+	p.device.has_mac = false;
 	p.device.server = true;
 	p.mtu_bytes = 9000;
 	expect(&p, 1, NULL, "net_memif_wan",
