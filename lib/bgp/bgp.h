@@ -85,7 +85,7 @@ struct bgp_peer_info {
 	uint8_t sent_code, sent_subcode, received_code, received_subcode; /* last NOTIFICATIONs */
 	char last_error[160];		/* text for the operator, "" where none */
 	uint64_t last_error_ms;		/* clock_now_ms() of it */
-	bool error_is_over;		/* it came before the session that is Established now */
+	bool error_is_over;		/* a session was established since */
 };
 void bgp_peer_get_info(const struct bgp_peer *peer, struct bgp_peer_info *ret_info);
 const char *bgp_state_name(enum bgp_state s);

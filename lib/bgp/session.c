@@ -63,6 +63,7 @@ __attribute__((format(printf, 3, 4))) static void note_error(struct bgp_session 
 	vsnprintf(s->last_error, sizeof(s->last_error), fmt, ap);
 	va_end(ap);
 	s->last_error_ms = now_ms;
+	s->error_is_over = false;
 }
 
 /* At the end of each event. */
@@ -364,6 +365,7 @@ static void establish(struct bgp_session *s, uint8_t side, uint64_t now_ms, stru
 		.ipv6 = c->ipv6 && h->open.ipv6, .ebgp = c->local_as != c->remote_as,
 		.remote_as = c->remote_as, .local_id = c->local_id};
 	s->established_count++;
+	s->error_is_over = true;
 	s->retry_at_ms = BGP_NEVER;
 	if (s->half[!side].state == BGP_CONNECT)
 		drop(s, !side, true, now_ms, acts);

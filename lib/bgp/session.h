@@ -75,6 +75,7 @@ struct bgp_session {
 	uint8_t sent_code, sent_subcode, received_code, received_subcode;
 	char last_error[160];
 	uint64_t last_error_ms;
+	bool error_is_over; /* the session was established since */
 };
 
 void bgp_session_init(struct bgp_session *s, const struct bgp_session_conf *conf,

@@ -796,7 +796,7 @@ void bgp_peer_get_info(const struct bgp_peer *peer, struct bgp_peer_info *ret_in
 		.sent_code = s->sent_code, .sent_subcode = s->sent_subcode,
 		.received_code = s->received_code, .received_subcode = s->received_subcode,
 		.last_error_ms = s->last_error_ms,
-		.error_is_over = up && s->last_error_ms <= s->state_since_ms,
+		.error_is_over = s->error_is_over,
 	};
 	memcpy(ret_info->last_error, s->last_error, sizeof(ret_info->last_error));
 }

@@ -158,7 +158,7 @@ def test_both_families(lab, daemon):
     wait_for("both prefixes of " + daemon, lambda: has_routes(nvad, daemon), 20)
     row = summary(nvad, daemon)
     if daemon == "openbgpd":
-        assert "NEXT_HOP" in row["last_error"] or "next hop" in row["last_error"].lower()
+        wait_for("the reason", lambda: "next hop" in summary(nvad, daemon)["last_error"].lower().replace("_", " "), 5)
     else:
         assert row["last_error"] == "", "an error that is over shown as current"
     assert row["advertised"] == 2

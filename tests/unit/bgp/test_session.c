@@ -502,6 +502,7 @@ static void test_bad_next_hop_is_told(void **state)
 	assert_int_equal(acts.update.n_reach, 0);
 	assert_int_equal(s.errors_withdrawn, 1);
 	assert_non_null(strstr(s.last_error, "NEXT_HOP"));
+	assert_false(s.error_is_over); /* though it came in the very millisecond of the establishment */
 }
 
 /* Whether what happened is the one treatment that `want` names. */
