@@ -138,7 +138,24 @@ def start_rs_frr(net, rs):
     net.spawn(rs, rs, [lib + "bgpd", "-f", path, "-i", d + "/bgpd.pid"] + common)
 
 
-RS_KINDS = {"bird": start_rs_bird, "frr": start_rs_frr}
+def start_rs_openbgpd(net, rs):
+    """OpenBGPD in the place of an instance, IPv4 only: Debian's announces IPv6 prefixes over an IPv4
+    session with the next hop ::1."""
+    nic, nva, sdn = net.nics[rs], net.nics["nva"].v4, SDN[rs][4]
+    conf = "AS %d\nrouter-id %s\nfib-update no\nholdtime %d\nlisten on %s\nsocket \"%s\"\n" % (
+        AS_RS, nic.v4, HOLD_S, nic.v4, net.path(rs + ".ctl"))
+    conf += "".join("network %s set community 65517:65517\n" % p for p in vnet_prefixes(4))
+    both = "\tlocal-address %s\n\tannounce IPv4 unicast\n" % nic.v4
+    conf += "neighbor %s {\n\tremote-as %d\n\tmultihop 64\n%s}\n" % (nva, AS_NVA, both)
+    conf += "neighbor %s {\n\tremote-as %d\n\troute-reflector\n%s}\n" % (sdn, AS_RS, both)
+    conf += "allow from any\nallow to any\n"
+    # OpenBGPD keeps to RFC 1997 towards the agent too; Azure programs NO_ADVERTISE routes.
+    conf += "match from %s set community delete NO_ADVERTISE\n" % nva
+    path = write(net, rs + ".conf", conf, 0o600)
+    net.spawn(rs, rs, ["/usr/sbin/bgpd", "-d", "-f", path])
+
+
+RS_KINDS = {"bird": start_rs_bird, "frr": start_rs_frr, "openbgpd": start_rs_openbgpd}
 
 
 # The fabric's agent -----------------------------------------------------------------------------
