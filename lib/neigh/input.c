@@ -149,7 +149,7 @@ static bool destination(const struct rte_mbuf *m, struct ip_addr *ret_dst)
 		return true;
 	}
 	if (m->data_len >= RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv6_hdr) && ip[0] >> 4 == 6) {
-		*ret_dst = ip_addr_v6(((const struct rte_ipv6_hdr *)ip)->dst_addr);
+		*ret_dst = ip_addr_v6(&((const struct rte_ipv6_hdr *)ip)->dst_addr);
 		return true;
 	}
 	return false;

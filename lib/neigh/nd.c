@@ -95,8 +95,8 @@ int nd_parse(const uint8_t *frame, size_t len, struct neigh_msg *ret_msg)
 		!rte_is_valid_assigned_ether_addr(&eth->src_addr) ||
 		rte_ipv6_udptcp_cksum_verify(ip, ip + 1) != 0)
 		return -EBADMSG;
-	src = ip_addr_v6(ip->src_addr);
-	dst = ip_addr_v6(ip->dst_addr);
+	src = ip_addr_v6(&ip->src_addr);
+	dst = ip_addr_v6(&ip->dst_addr);
 	if (ip_addr_is_multicast(&src) || ip_addr_is_loopback(&src))
 		return -EBADMSG;
 	msg.eth_src = eth->src_addr;
@@ -146,8 +146,8 @@ size_t nd_build(const struct neigh_frame *f, uint8_t type, uint8_t frame[NEIGH_F
 	ip->payload_len = rte_cpu_to_be_16(icmp_len);
 	ip->proto = IPPROTO_ICMPV6;
 	ip->hop_limits = ND_HOP_LIMIT;
-	memcpy(ip->src_addr, solicit ? f->sender.bytes : f->target.bytes, 16);
-	memcpy(ip->dst_addr, dst->bytes, 16);
+	memcpy(&ip->src_addr, solicit ? f->sender.bytes : f->target.bytes, 16);
+	memcpy(&ip->dst_addr, dst->bytes, 16);
 	icmp_at = w.len;
 	buf_put_u8(&w, type);
 	buf_put_u8(&w, 0);

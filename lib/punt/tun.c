@@ -48,7 +48,7 @@ static bool ip_ends_parse(const uint8_t *ip, size_t head, size_t len, struct ip_
 
 		if (rte_be_to_cpu_16(h->payload_len) + sizeof(*h) > len)
 			return false;
-		ret_ends->dst = ip_addr_v6(h->dst_addr);
+		ret_ends->dst = ip_addr_v6(&h->dst_addr);
 		ret_ends->ether_type = RTE_ETHER_TYPE_IPV6;
 		return true;
 	}

@@ -74,7 +74,7 @@ static bool answer(struct rte_mbuf *m)
 	icmp = (uint8_t *)v6 + 40;
 	if (eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && v6->proto == IPPROTO_ICMPV6 &&
 		icmp[0] == 128) {
-		swap(v6->src_addr, v6->dst_addr, 16);
+		swap(&v6->src_addr, &v6->dst_addr, 16);
 		icmp[0] = 129;
 		icmp[2] = icmp[3] = 0;
 		uint16_t sum = rte_ipv6_udptcp_cksum(v6, icmp);
