@@ -30,11 +30,11 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	event_base_loopbreak(n->base);
 }
 
-static void add_ms(struct event *e, unsigned int ms)
+static int add_ms(struct event *e, unsigned int ms)
 {
 	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
 
-	event_add(e, &tv);
+	return event_add(e, &tv);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -86,10 +86,8 @@ static void on_sync(evutil_socket_t fd, short what, void *arg)
 
 static int add_timer(struct nvad *n, event_callback_fn fn, unsigned int ms, struct event **ret_event)
 {
-	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
-
 	*ret_event = event_new(n->base, -1, EV_PERSIST, fn, n);
-	return *ret_event != NULL ? event_add(*ret_event, &tv) : -1;
+	return *ret_event != NULL ? add_ms(*ret_event, ms) : -1;
 }
 
 static int add_tick(struct loop *l)
@@ -98,8 +96,7 @@ static int add_tick(struct loop *l)
 	l->kernel = event_new(l->n->base, punt_fd(l->n->punt), EV_READ, on_tick, l);
 	if (l->tick == NULL || l->kernel == NULL)
 		return -1;
-	add_ms(l->tick, TICK_MS);
-	return 0;
+	return add_ms(l->tick, TICK_MS);
 }
 
 /* They are blocked but here (main.c). */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_jhash.h>
+
 #include "base/addr.h"
 #include "base/scalar.h"
 
@@ -20,6 +22,14 @@ int ip_prefix_cmp(const struct ip_prefix *a, const struct ip_prefix *b)
 	int c = ip_addr_cmp(&a->addr, &b->addr);
 
 	return c != 0 ? c : (int)a->len - (int)b->len;
+}
+
+uint32_t ip_addr_hash(const struct ip_addr *a, uint32_t seed)
+{
+	uint32_t words[5] = {a->family};
+
+	memcpy(&words[1], a->bytes, sizeof(a->bytes));
+	return rte_jhash_32b(words, 5, seed);
 }
 
 bool ip_prefix_canonicalise(struct ip_prefix *p)

@@ -80,6 +80,9 @@ static inline bool ip_prefix_equal(const struct ip_prefix *a, const struct ip_pr
 int ip_addr_cmp(const struct ip_addr *a, const struct ip_addr *b);
 int ip_prefix_cmp(const struct ip_prefix *a, const struct ip_prefix *b);
 
+/* For hash tables in memory; the family counts. Not for what crosses a wire or a restart. */
+uint32_t ip_addr_hash(const struct ip_addr *a, uint32_t seed);
+
 /* Bit i of the address, from the most significant; i < ip_family_bits(). */
 static inline unsigned int ip_addr_bit(const struct ip_addr *a, unsigned int i)
 {

@@ -171,13 +171,12 @@ struct fs_path *path_special(struct fibsync *s, enum nh_kind kind, uint16_t port
 	const struct ip_addr *addr)
 {
 	static const struct ip_addr none;
-	uint32_t words[5] = {(uint32_t)kind << 16 | port}, hash;
 	struct fs_path *p;
+	uint32_t hash;
 
 	if (addr == NULL)
 		addr = &none;
-	memcpy(&words[1], addr->bytes, sizeof(addr->bytes));
-	hash = rte_jhash_32b(words, 5, addr->family);
+	hash = ip_addr_hash(addr, (uint32_t)kind << 16 | port);
 	for (p = s->paths[hash % FS_PATH_BUCKETS]; p != NULL; p = p->hash_next) {
 		if (p->hash == hash && p->kind == kind && p->port == port &&
 			ip_addr_equal(&p->addr, addr))

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include <rte_common.h>
-#include <rte_jhash.h>
 #include <rte_random.h>
 
 #include "base/log.h"
@@ -72,10 +71,7 @@ void neigh_free(struct neigh_table *t)
 
 static uint32_t bucket_of(const struct neigh_table *t, uint16_t port_id, const struct ip_addr *addr)
 {
-	uint32_t words[4]; /* aligned; the family adds nothing worth hashing */
-
-	memcpy(words, addr->bytes, sizeof(words));
-	return rte_jhash_32b(words, 4, t->hash_seed + port_id) & t->bucket_mask;
+	return ip_addr_hash(addr, t->hash_seed + port_id) & t->bucket_mask;
 }
 
 struct neigh_entry *neigh_find(const struct neigh_table *t, uint16_t port_id,

@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <rte_jhash.h>
-
 #include "rib/rib_priv.h"
 
 int hops_init(struct rib *r)
@@ -30,10 +28,7 @@ void hops_fini(struct rib *r)
 
 static struct rib_hop **bucket(const struct rib *r, const struct ip_addr *addr)
 {
-	uint32_t words[5] = {addr->family};
-
-	memcpy(&words[1], addr->bytes, sizeof(addr->bytes));
-	return &r->hop_table[rte_jhash_32b(words, 5, 0) & r->hop_mask];
+	return &r->hop_table[ip_addr_hash(addr, 0) & r->hop_mask];
 }
 
 static void grow(struct rib *r)

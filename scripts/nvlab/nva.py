@@ -170,19 +170,7 @@ protocol static origin%(f)d { ipv%(f)d { import filter { bgp_community.add((6553
 	route %(all)s unreachable; route %(superset)s unreachable; }
 protocol kernel { ipv%(f)d { import none; export where net != %(all)s; }; metric 20; }
 """ % {"f": f, "all": prefix, "gw": nics[0].gw(f), "superset": SUPERSETS[f]}
-        for rs in ("rs0", "rs1"):
-            conf += """
-protocol bgp %s {
-	local %s as %d;
-	neighbor %s as %d;
-	hold time %d;
-	connect retry time 1; connect delay time 1; error wait time 1, 4;
-	multihop;
-	interpret communities off;
-	ipv4 { igp table igp4; import all; export where source = RTS_STATIC; next hop self; };
-	ipv6 { igp table igp6; import all; export where source = RTS_STATIC; next hop address %s; };
-}
-""" % (rs, nics[0].v4, peers.AS_NVA, net.nics[rs].v4, peers.AS_RS, peers.HOLD_S, nics[0].v6)
+        conf += peers.sessions_to_instances(net, nics[0], peers.AS_NVA, "\tinterpret communities off;\n")
         peers.start_bird(net, "nva", self.name, conf)
         return self
 

@@ -196,6 +196,21 @@ def start_gateway(net):
     start_bird(net, "er-gw", "er-gw", gateway_conf(net))
 
 
+def sessions_to_instances(net, nic, local_as, options=""):
+    """BIRD's sessions of a node that announces its static routes to both route-server instances."""
+    return "".join("""
+protocol bgp %s {
+	local %s as %d;
+	neighbor %s as %d;
+	hold time %d;
+	connect retry time 1; connect delay time 1; error wait time 1, 4;
+	multihop;
+%s	ipv4 { igp table igp4; import all; export where source = RTS_STATIC; next hop self; };
+	ipv6 { igp table igp6; import all; export where source = RTS_STATIC; next hop address %s; };
+}
+""" % (rs, nic.v4, local_as, net.nics[rs].v4, AS_RS, HOLD_S, options, nic.v6) for rs in ("rs0", "rs1"))
+
+
 def gateway_conf(net):
     nic = net.nics["er-gw"]
     conf = HEAD % {"rid": nic.v4}
@@ -211,18 +226,7 @@ protocol static onprem%(f)d {
             "p": region.ONPREM_PREFIXES[family],
             "more": "".join("\troute %s unreachable;\n" % p for p in net.gateway_routes
                             if (":" in p) == (family == 6))}
-    for rs in ("rs0", "rs1"):
-        conf += """
-protocol bgp %s {
-	local %s as %d;
-	neighbor %s as %d;
-	hold time %d;
-	connect retry time 1; connect delay time 1; error wait time 1, 4;
-	multihop;
-	ipv4 { igp table igp4; import all; export where source = RTS_STATIC; next hop self; };
-	ipv6 { igp table igp6; import all; export where source = RTS_STATIC; next hop address %s; };
-}
-""" % (rs, nic.v4, AS_RS, net.nics[rs].v4, AS_RS, HOLD_S, nic.v6)
+    conf += sessions_to_instances(net, nic, AS_RS)
     return conf
 
 

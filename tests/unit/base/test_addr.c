@@ -106,6 +106,18 @@ static void classes(void **state)
 	assert_true(ip_addr_is_unspecified(&a));
 }
 
+static void hash_tells_addresses_and_families_apart(void **state)
+{
+	struct ip_addr a = addr("10.0.0.1"), b = addr("10.0.0.2");
+	(void)state;
+
+	assert_int_equal(ip_addr_hash(&a, 7), ip_addr_hash(&(struct ip_addr){4, {10, 0, 0, 1}}, 7));
+	assert_int_not_equal(ip_addr_hash(&a, 7), ip_addr_hash(&b, 7));
+	assert_int_not_equal(ip_addr_hash(&a, 7), ip_addr_hash(&a, 8));
+	/* The same bytes in the other family. */
+	assert_int_not_equal(ip_addr_hash(&a, 7), ip_addr_hash(&(struct ip_addr){6, {10, 0, 0, 1}}, 7));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +126,7 @@ int main(void)
 		cmocka_unit_test(host_bits_are_named),
 		cmocka_unit_test(containment),
 		cmocka_unit_test(classes),
+		cmocka_unit_test(hash_tells_addresses_and_families_apart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
