@@ -81,6 +81,7 @@ struct config_port {
 	size_t n_neighbours;
 	char punt_interface[16]; /* kernel interface for local traffic; default "nv-" + port name, cut */
 	bool punt;		 /* default true; always false for af_xdp, where XDP passes to the kernel */
+	bool stateful;		 /* transit that comes in here is tracked, rules or not; default false */
 };
 
 enum config_route_kind {
@@ -148,6 +149,84 @@ struct config_error {
 	unsigned int source_column; /* of the token in `source`, from 1 */
 };
 
+/* Connection tracking. Times are idle times. */
+struct config_flows {
+	uint32_t max_sessions; /* all workers together; default 131072 where a rule or stateful port is, else 0 */
+	uint32_t tcp_established_s; /* default 7440 (RFC 5382 REQ-5) */
+	uint32_t tcp_opening_s;	    /* default 240 */
+	uint32_t tcp_closing_s;	    /* default 240 (RFC 7857 2.1) */
+	uint32_t tcp_reset_s;	    /* default 10 */
+	uint32_t udp_s;		    /* default 300 (RFC 4787 REQ-5) */
+	uint32_t udp_new_s;	    /* before an answer; default 300 */
+	uint32_t icmp_s;	    /* default 60 (RFC 5508 REQ-2) */
+	uint32_t other_s;	    /* default 600 */
+	bool adopt_midflow;	    /* `tcp_midflow: adopt`; default drop */
+	bool tcp_window;	    /* `tcp_window_check`; default false */
+	bool inbound_refreshes;	    /* default true (RFC 4787 REQ-6) */
+	bool suppress_icmp;	    /* answer refused flows by silence (RFC 5508 REQ-9); default false */
+};
+
+enum config_nat_mapping { CONFIG_NAT_ENDPOINT_DEPENDENT, CONFIG_NAT_ENDPOINT_INDEPENDENT };
+/* Who may send to a binding (RFC 4787 5); only for endpoint-independent mapping. */
+enum config_nat_filtering {
+	CONFIG_NAT_FILTER_ENDPOINT_INDEPENDENT, /* default */
+	CONFIG_NAT_FILTER_ADDRESS,		/* an address that the inside has sent to */
+	CONFIG_NAT_FILTER_ADDRESS_PORT,
+};
+enum config_nat_ports { CONFIG_NAT_PORTS_PRESERVE, CONFIG_NAT_PORTS_RANDOM };
+enum config_proto_bit { CONFIG_TCP = 1, CONFIG_UDP = 2, CONFIG_ICMP = 4, CONFIG_OTHER = 8 };
+
+struct config_nat_pool {
+	char name[CONFIG_NAME_LEN];
+	struct ip_addr *addresses; /* of one family */
+	size_t n_addresses;
+	uint16_t port_first, port_last; /* default 1024-65535 */
+};
+
+/* What a rule matches, of the packet as it comes in. Empty lists: any. */
+struct config_nat_match {
+	uint32_t ports;	  /* ingress: bit by index in config.ports; 0: any */
+	struct ip_prefix *source, *destination;
+	size_t n_source, n_destination;
+	uint8_t protocols; /* enum config_proto_bit; 0: any */
+};
+
+struct config_snat {
+	char name[CONFIG_NAME_LEN];
+	struct config_nat_match match;
+	bool exempt;	 /* `exempt: true` instead of a pool: not translated */
+	size_t pool;	 /* index in pools */
+	enum config_nat_mapping mapping;
+	enum config_nat_filtering filtering;
+	enum config_nat_ports port_selection;
+	uint32_t max_sessions; /* per inside address; 0: no limit */
+	uint32_t rate;	       /* `new_sessions_per_second`, per inside address; 0: no limit */
+};
+
+struct config_dnat {
+	char name[CONFIG_NAME_LEN];
+	struct config_nat_match match; /* destination: one address or prefix (1:1 where `to` is a prefix) */
+	uint16_t port_first, port_last; /* `destination_ports`; 0: every port */
+	struct config_nat_backend {
+		struct ip_addr addr;
+		uint16_t port; /* 0: the port stays; a range is shifted to begin here */
+	} *to;
+	size_t n_to;
+	bool by_source; /* `balance: source`; default flow */
+	bool has_snat;
+	size_t snat_pool;
+	bool snat_hairpin_only; /* `snat_when: hairpin`; default always */
+};
+
+struct config_nat {
+	struct config_nat_pool *pools;
+	size_t n_pools;
+	struct config_snat *snat; /* the first that matches */
+	size_t n_snat;
+	struct config_dnat *dnat;
+	size_t n_dnat;
+};
+
 struct config {
 	struct config_system system;
 	struct config_port *ports;
@@ -156,6 +235,8 @@ struct config {
 	size_t n_underlay_routes;
 	struct config_route *routes; /* main table */
 	size_t n_routes;
+	struct config_flows flows;
+	struct config_nat nat;
 	struct config_bgp bgp;
 	struct config_error *warnings; /* what is legal but hardly meant; for the caller to print */
 	size_t n_warnings;

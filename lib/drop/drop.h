@@ -47,6 +47,25 @@
 	X(ND_NOT_LOCAL, "nd-not-local", "neighbour discovery for an address that is not ours", "") \
 	X(ICMP_MALFORMED, "icmp-malformed", "ICMP message for us malformed", "")                   \
 	X(ICMP_RATE, "icmp-rate", "ICMP error not sent: rate limit (RFC 1812 4.3.2.8)", "")        \
+	X(FLOW_MALFORMED, "flow-malformed", "TCP, UDP or ICMP header cut short, or its ICMP checksum wrong", "") \
+	X(FLOW_FULL, "flow-full", "flow table full", "raise flows.max_sessions; nvactl show flows summary") \
+	X(FLOW_MIDFLOW, "flow-midflow", "TCP amid a connection that is not known",                 \
+		"routes moved flows here? SNAT pins them; or flows.tcp_midflow: adopt")            \
+	X(FLOW_TCP_FLAGS, "flow-tcp-flags", "TCP flags that no TCP sends", "")                     \
+	X(FLOW_TCP_WINDOW, "flow-tcp-window", "TCP outside its window", "")                        \
+	X(NAT_NO_PORT, "nat-no-port", "no port left in the pool for this destination",             \
+		"nvactl show nat pools; add addresses to the pool")                                \
+	X(NAT_LIMIT, "nat-limit", "inside address has all the sessions its rule allows", "nvactl show nat rules") \
+	X(NAT_RATE, "nat-rate", "inside address begins sessions faster than its rule allows", "nvactl show nat rules") \
+	X(NAT_NO_MAPPING, "nat-no-mapping", "to a NAT address, but no flow's or rule's",           \
+		"late answers, or scans; nvactl show nat rules")                                   \
+	X(NAT_FILTERED, "nat-filtered", "to a binding, from a remote that its filtering refuses", "") \
+	X(NAT_ICMP_UNKNOWN, "nat-icmp-unknown", "ICMP error about no known flow", "")              \
+	X(FRAG_MALFORMED, "frag-malformed", "fragments overlap or make no packet (RFC 5722)", "")  \
+	X(FRAG_TIMEOUT, "frag-timeout", "the first fragment did not come in time", "")             \
+	X(FRAG_FULL, "frag-full", "too many fragments wait for their first", "a flood of fragments") \
+	X(HANDOFF_FULL, "handoff-full", "queue to the worker that owns the flow full",             \
+		"nvactl show workers: one is overloaded")                                          \
 	X(PUNT_FULL, "punt-full", "queue towards the control thread full",                         \
 		"a flood to nvad's own addresses")                                                 \
 	X(PUNT_NO_KERNEL, "punt-no-kernel", "for the kernel, but the port has no punt interface", "") \

@@ -13,7 +13,7 @@
 #include <rte_prefetch.h>
 #include <rte_vect.h>
 
-#include "fib/mem.h"
+#include "base/mem.h"
 
 #define TBL24_N (1u << 24)
 #define TBL24_BYTES (TBL24_N * sizeof(uint32_t))

@@ -12,6 +12,7 @@
 struct fib {
 	struct dir24_8 v4;
 	struct poptrie v6;
+	uint32_t generation; /* written by the control thread, read by workers */
 };
 
 static uint32_t v4_of(const struct ip_addr *a)
@@ -72,6 +73,19 @@ void fib_free(struct fib *f)
 	free(f);
 }
 
+/* The change stands in the table before the new generation is seen. */
+static int changed(struct fib *f, int rc)
+{
+	if (rc == 0)
+		__atomic_store_n(&f->generation, f->generation + 1, __ATOMIC_RELEASE);
+	return rc;
+}
+
+uint32_t fib_generation(const struct fib *f)
+{
+	return __atomic_load_n(&f->generation, __ATOMIC_ACQUIRE);
+}
+
 int fib_add(struct fib *f, const struct ip_prefix *prefix, uint32_t nh)
 {
 	struct fib_v6_key k;
@@ -79,9 +93,9 @@ int fib_add(struct fib *f, const struct ip_prefix *prefix, uint32_t nh)
 	check_prefix(prefix);
 	assert(nh < NH_INDEX_MAX);
 	if (prefix->addr.family == IP_V4)
-		return dir24_8_add(&f->v4, v4_of(&prefix->addr), prefix->len, nh);
+		return changed(f, dir24_8_add(&f->v4, v4_of(&prefix->addr), prefix->len, nh));
 	k = v6_of(&prefix->addr);
-	return poptrie_add(&f->v6, k.hi, k.lo, prefix->len, nh);
+	return changed(f, poptrie_add(&f->v6, k.hi, k.lo, prefix->len, nh));
 }
 
 int fib_del(struct fib *f, const struct ip_prefix *prefix)
@@ -90,9 +104,9 @@ int fib_del(struct fib *f, const struct ip_prefix *prefix)
 
 	check_prefix(prefix);
 	if (prefix->addr.family == IP_V4)
-		return dir24_8_del(&f->v4, v4_of(&prefix->addr), prefix->len);
+		return changed(f, dir24_8_del(&f->v4, v4_of(&prefix->addr), prefix->len));
 	k = v6_of(&prefix->addr);
-	return poptrie_del(&f->v6, k.hi, k.lo, prefix->len);
+	return changed(f, poptrie_del(&f->v6, k.hi, k.lo, prefix->len));
 }
 
 int fib_get(const struct fib *f, const struct ip_prefix *prefix, uint32_t *ret_nh)

@@ -59,6 +59,12 @@ void fib_lookup_v4_burst(const struct fib *f, const uint32_t *addr, uint32_t *re
 void fib_lookup_v6_burst(const struct fib *f, const struct fib_v6_key *addr, uint32_t *ret_nh,
 	unsigned int n);
 
+/*
+ * Changes with every fib_add() and fib_del(), after the change can be seen: who reads it first and looks
+ * up then may keep the answer for as long as it stays the same. A next hop's index is not reused before.
+ */
+uint32_t fib_generation(const struct fib *f);
+
 /* Starts the load of an address's first-level entry, early, as soon as the address is known. */
 void fib_prefetch_v4(const struct fib *f, uint32_t addr);
 void fib_prefetch_v6(const struct fib *f, uint64_t hi);

@@ -12,7 +12,7 @@
 #include <rte_vect.h>
 
 #include "fib/defer.h"
-#include "fib/mem.h"
+#include "base/mem.h"
 #include "fib/mix.h"
 
 struct nh_writer {

@@ -27,6 +27,7 @@ enum nh_kind {
 	NH_BLACKHOLE,	 /* drop, silently */
 	NH_DISCARD,	 /* what an announced superset attracts: drop, ICMP unreachable */
 	NH_ECMP,	 /* pick one of a group by flow hash */
+	NH_NAT,		 /* an address of lib/nat's alone: to the flow stage */
 	NH_KIND_MAX,
 };
 
@@ -52,7 +53,8 @@ struct nh {
 	uint8_t family;	    /* of addr, for adjacencies */
 	uint16_t port;	    /* egress ethdev id; of the connected prefix for NH_GLEAN, NH_LOCAL */
 	uint16_t mtu_bytes; /* longest IP packet that fits */
-	uint16_t spare;
+	uint8_t nat; /* NH_LOCAL: the address is lib/nat's too: to the flow stage first */
+	uint8_t spare;
 	uint32_t group; /* NH_ECMP: index of the group's buckets */
 	uint32_t refs;	/* control thread only */
 	struct ip_addr addr; /* the neighbour, or the local address */

@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fib/mem.h"
+#include "base/mem.h"
 #include "fib/poptrie_priv.h"
 
 #define ROOT_N (1u << POPTRIE_ROOT_BITS)

@@ -8,7 +8,7 @@
 #include <rte_prefetch.h>
 #include <rte_random.h>
 
-#include "fib/mem.h"
+#include "base/mem.h"
 #include "fib/mix.h"
 
 /* Seeded, so that no peer can choose prefixes that collide. */

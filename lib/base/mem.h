@@ -3,8 +3,8 @@
  * Zeroed memory in bulk for tables that are read at random, where 4 KiB pages would make each
  * access a TLB miss as well. Straight from the kernel, so that tables work without EAL too.
  */
-#ifndef FIB_MEM_H
-#define FIB_MEM_H
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
 
 #include <stddef.h>
 

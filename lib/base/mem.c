@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Bulk memory on huge pages: see mem.h. */
-#include "fib/mem.h"
+#include "base/mem.h"
 
 #include <sys/mman.h>
 

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of the module share: the worker's state, and the steps of a packet on its way.
+ *	burst.c       lookup and the established packet; who comes next
+ *	session.c     the first packet: rules, bindings, limits, backends; and the end of sessions
+ *	alloc.c       ports
+ *	rewrite.c     the packet's bytes
+ *	icmp_error.c  errors about translated packets
+ *	sweep.c       all records, a slice at a time: show, clear, new rules */
+#ifndef NAT_NAT_PRIV_H
+#define NAT_NAT_PRIV_H
+
+#include "flow/reass.h"
+#include "nat/nat.h"
+#include "nat/rules.h"
+#include "packet/meta.h"
+
+#define NAT_EXPIRE_MAX 128 /* records looked at in one pass, at most */
+#define NAT_SWEEP_MAX 64
+
+struct nat_counters {
+	uint64_t created, expired, cleared, handed_over;
+};
+
+struct nat_worker {
+	struct flow_table *flows;
+	const struct nat_ruleset *rules; /* as of nat_begin() */
+	const struct fib *fib;
+	const struct nh_table *nh;
+	struct reass *reass;
+	uint32_t now_ms;
+	unsigned int index, workers;
+	uint64_t random[2]; /* xoroshiro128+, seeded from getrandom: nat_random() */
+	struct nat_counters counters; /* read by the control thread */
+	struct nat *nat;
+	struct nat_sweep *sweep; /* sweep.c's own */
+	struct nat_hold *hold;	 /* session.c's own: unsolicited SYNs (RFC 5382 REQ-4) */
+	uint64_t ms_mul;	 /* TSC to ms: (tsc * ms_mul) >> 64, as unsigned __int128 */
+	/* Destinations found exhausted a moment ago (alloc.c). */
+	struct { uint32_t hash, until_ms; } exhausted[64];
+} __attribute__((aligned(64)));
+
+static inline uint64_t nat_random(struct nat_worker *w)
+{
+	uint64_t a = w->random[0], b = w->random[1], sum = a + b;
+
+	b ^= a;
+	w->random[0] = (a << 24 | a >> 40) ^ b ^ b << 16;
+	w->random[1] = b << 37 | b >> 27;
+	return sum;
+}
+
+static inline struct nat_use *nat_use_rule(const struct nat_worker *w, const struct nat_ruleset *r,
+	uint16_t rule)
+{
+	return &r->use[w->index * (r->n_rules + r->n_pools) + rule];
+}
+
+static inline struct nat_use *nat_use_pool(const struct nat_worker *w, const struct nat_ruleset *r,
+	uint16_t pool)
+{
+	return &r->use[w->index * (r->n_rules + r->n_pools) + r->n_rules + pool];
+}
+
+/* flow_cold.flags: the parity of the version of the rules that flow_cold.rule is an index of. */
+#define NAT_COLD_VERSION 0x01
+#define NAT_COLD_HAIRPIN 0x02
+
+/* --- alloc.c --- */
+
+/*
+ * Chooses the external endpoint for `reply`: the tuple of the answers as they will arrive, complete
+ * but for its destination. `tuple` is the original's; allowed endpoints are the pool's, in this
+ * worker's slice, no DNAT endpoint, not 65330, of the same half (0-1023 or above, RFC 4787 REQ-3) where
+ * the pool has both, and of the same parity for UDP (REQ-4) where `preserve_parity`; the tuple must be
+ * in nobody's use. Address: by hash of the inside address (paired pooling, REQ-2), or any that has
+ * room where sessions are endpoint-dependent. Preserves the port where it may (selection), else random.
+ * For a binding the remote end of `reply` is zero. 0 with reply->dst and dport set, or -EADDRINUSE.
+ */
+int nat_alloc_endpoint(struct nat_worker *w, const struct nat_pool *pool,
+	enum config_nat_ports selection, const struct flow_tuple *tuple, struct flow_tuple *reply);
+
+/* --- session.c --- */
+
+struct nat_verdict {
+	uint8_t next;	     /* enum flow_next; FLOW_NEXT_REWRITE: go on with ref */
+	uint8_t drop_reason; /* and for FLOW_NEXT_ICMP the error */
+	uint8_t icmp_type, icmp_code;
+	uint32_t ref;
+};
+
+/*
+ * A packet that no record knows (the caller has looked, a moment ago): begins a session, or says why
+ * not; FLOW_NEXT_LOOKUP for what no rule or stateful port touches. The session's timer runs and both
+ * sides are filled but for nh; nothing is counted on it yet. m is for holding a SYN and for TCP's
+ * header: it is not changed. FLOW_NEXT_HELD: m was kept.
+ */
+struct nat_verdict nat_session_new(struct nat_worker *w, struct rte_mbuf *m,
+	const struct flow_tuple *tuple, const struct flow_l4 *l4, uint32_t hash);
+/* Ends any record: parents are told, uses counted down. */
+void nat_session_end(struct nat_worker *w, uint32_t record);
+/* A record whose timer woke: arms it again, or ends it. */
+void nat_session_due(struct nat_worker *w, uint32_t record);
+/* Whether the rules of today would make this session or binding the same way; updates its rule. */
+bool nat_session_revalidate(struct nat_worker *w, uint32_t record, const struct nat_ruleset *old);
+/* Held SYNs whose time has come, with their verdicts. */
+unsigned int nat_hold_due(struct nat_worker *w, struct rte_mbuf **ret_pkts, uint8_t *ret_next,
+	unsigned int max, bool *ret_v4);
+int nat_hold_init(struct nat_worker *w);
+void nat_hold_fini(struct nat_worker *w);
+
+/* --- rewrite.c --- */
+
+/* Fills both sides' `to`, deltas and flags from their tuples. */
+void nat_rewrite_prepare(struct flow_record *r);
+/* Makes the packet what its side says: addresses, ports or identifier, checksums by RFC 1624; a UDP
+ * checksum of 0 stays (IPv4). l4_offset from the frame's start; has_l4 false: a later fragment, or a
+ * protocol without ports: addresses alone. IPv6 needs the other side. */
+void nat_rewrite4(struct rte_mbuf *m, const struct flow_side *s, unsigned int l4_offset, bool has_l4);
+void nat_rewrite6(struct rte_mbuf *m, const struct flow_side *s, const struct flow_side *other,
+	unsigned int l4_offset, bool has_l4);
+
+/* --- icmp_error.c --- */
+
+/*
+ * An ICMP error: finds the session of the packet inside and translates outside and inside
+ * (RFC 5508 4, RFC 6146 3.5.1). Foreign bytes: fuzzed. Changes no state and refreshes nothing
+ * (RFC 5508 REQ-3..6, RFC 7857 2.2). FLOW_NEXT_LOOKUP where it was translated or is nobody's here.
+ */
+struct nat_verdict nat_icmp_error(struct nat_worker *w, struct rte_mbuf *m, bool v4);
+/* The tuple of the packet inside, as it was sent: for the owner. 0 or -EBADMSG. */
+int nat_icmp_error_tuple(const struct rte_mbuf *m, bool v4, struct flow_tuple *ret_inner);
+
+/* --- sweep.c --- */
+
+int nat_sweep_init(struct nat_worker *w);
+void nat_sweep_fini(struct nat_worker *w);
+/* A slice of what is asked for; from nat_begin(). */
+void nat_sweep_run(struct nat_worker *w);
+
+#endif
