@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 
+from . import nat as nat_text
 from . import peers
 from .net import NetError, wait_for
 
@@ -19,17 +20,19 @@ EXPORTS = ("0.0.0.0/0", "::/0", SUPERSETS[4], SUPERSETS[6])
 
 
 def default_config(region, kind="af_packet", neighbours=False, exports=EXPORTS, workers=1, huge_pages="auto",
-                   memory_mb=512, peers_up=("rs0", "rs1"), extra_ports="", routes=None, eth1_mtu=None):
-    """The YAML that nvad runs with in this region."""
+                   memory_mb=512, peers_up=("rs0", "rs1"), extra_ports="", routes=None, eth1_mtu=None, node="nva",
+                   name="nvad", stateful=False, prepend=0, nat=None, flows=None):
+    """The YAML that nvad runs with in this region. `nat`, `flows`: of those sections (nvlab/nat.py)."""
     out = "system:\n  workers: %d\n  poll: adaptive\n  huge_pages: %s\n  memory_mb: %d\n  socket: %s\n" % (
-        workers, huge_pages, memory_mb, region.path("nvad.sock"))
+        workers, huge_pages, memory_mb, region.path(name + ".sock"))
     out += "ports:\n"
-    nics = [nic for nic in region.nics.values() if nic.node == "nva"]
+    nics = region.nics_of(node)
     for nic in nics:
         mtu = eth1_mtu or region.eth1_mtu if nic.ifname == "eth1" else 1500
         out += "  - name: %s\n    device: {kind: %s, interface: %s}\n    mtu: %d\n" % (
             nic.ifname, kind, nic.ifname, mtu)
         out += "    addresses: [%s/24, \"%s/64\"]\n" % (nic.v4, nic.v6)
+        out += "    stateful: true\n" if stateful else ""
         if neighbours:
             out += "    neighbours:\n" + "".join(
                 "      - {address: \"%s\", mac: \"12:34:56:78:9a:bc\"}\n" % gw for gw in (nic.gw4, nic.gw6))
@@ -50,16 +53,18 @@ def default_config(region, kind="af_packet", neighbours=False, exports=EXPORTS, 
         out += "    - name: %s\n      address: %s\n      as: %d\n      multihop: true\n      hold_time: %ds\n" % (
             rs, region.nics[rs].v4, peers.AS_RS, peers.HOLD_S)
         out += "      next_hop_v6: \"%s\"\n      export:\n" % nics[0].v6
-        out += "".join("        - {prefix: \"%s\", communities: [\"%s\"]}\n" % (p, NO_ADVERTISE) for p in exports)
-    return out
+        out += "".join("        - {prefix: \"%s\", communities: [\"%s\"]%s}\n" % (
+            p, NO_ADVERTISE, ", prepend: %d" % prepend if prepend else "") for p in exports)
+    return out + nat_text.yaml(nat, flows)
 
 
 class Nvad:
     """nvad in the region's NVA namespace. `config` is the text of its file."""
 
-    def __init__(self, region, config=None, node="nva", name="nvad", **kw):
+    def __init__(self, region, config=None, node="nva", name=None, **kw):
+        name = name or node.replace("nva", "nvad")  # nvad, nvad2
         self.net, self.node, self.name = region, node, name
-        self.config = config if config is not None else default_config(region, **kw)
+        self.config = config if config is not None else default_config(region, node=node, name=name, **kw)
         self.socket = region.path(name + ".sock")
 
     def start(self, wait=True):
@@ -68,7 +73,7 @@ class Nvad:
             raise NetError("no nvad in %s: run scripts/setup first" % BUILD)
         # A kernel-owned NIC (af_xdp) has its addresses in the kernel; DPDK's own must have none there.
         for nic in self.net.nics.values():
-            if nic.node == self.node and nic.node == "nva":
+            if nic.node == self.node and nic.table == "nva":
                 self._kernel_nic(nic)
         # DPDK finds the namespace's devices in its own /sys.
         self.net.spawn(self.node, self.name, [os.path.join(ROOT, "scripts/nvlab/netns-exec"), self.net.ns(self.node),
@@ -84,15 +89,15 @@ class Nvad:
         net = self.net
         if "kind: af_xdp" not in self.config:
             # Two stacks on one wire: nvad alone answers.
-            net.ip("nva", "-4", "addr", "flush", "dev", nic.ifname)
-            net.sysctl("nva", "net.ipv6.conf.%s.disable_ipv6=1" % nic.ifname)
+            net.ip(nic.node, "-4", "addr", "flush", "dev", nic.ifname)
+            net.sysctl(nic.node, "net.ipv6.conf.%s.disable_ipv6=1" % nic.ifname)
             return
-        net.sysctl("nva", "net.ipv6.conf.%s.disable_ipv6=0" % nic.ifname)
+        net.sysctl(nic.node, "net.ipv6.conf.%s.disable_ipv6=0" % nic.ifname)
         for f, bits in ((4, 24), (6, 64)):
-            net.ip("nva", "addr", "replace", "%s/%d" % (nic.addr(f), bits), "dev", nic.ifname,
+            net.ip(nic.node, "addr", "replace", "%s/%d" % (nic.addr(f), bits), "dev", nic.ifname,
                    *(["nodad"] if f == 6 else []))
             if nic.ifname == "eth0":
-                net.ip("nva", "-%d" % f, "route", "replace", "default", "via", nic.gw(f))
+                net.ip(nic.node, "-%d" % f, "route", "replace", "default", "via", nic.gw(f))
 
     def _answers(self):
         if not self.net.alive(self.name):
@@ -146,36 +151,47 @@ class Nvad:
 
 
 class Linux:
-    """The stand-in: BIRD and the kernel do what nvad does, with the same routes."""
+    """The stand-in: BIRD and the kernel do what nvad does, with the same routes, and nftables what its
+    NAT rules say. Without `nat` the kernel tracks no connection."""
 
-    def __init__(self, region, **_):
-        self.net, self.name = region, "nva-bird"
+    def __init__(self, region, node="nva", nat=None, prepend=0, flows=None, **_):
+        self.net, self.node, self.name = region, node, node + "-bird"
+        self.nat, self.prepend, self.flows = nat, prepend, flows
 
     def start(self):
-        net = self.net
-        nics = [nic for nic in net.nics.values() if nic.node == "nva"]
-        net.sysctl("nva", "net.ipv4.conf.all.forwarding=1", "net.ipv6.conf.all.forwarding=1")
+        net, node = self.net, self.node
+        nics = net.nics_of(node)
+        net.sysctl(node, "net.ipv4.conf.all.forwarding=1", "net.ipv6.conf.all.forwarding=1")
         for nic in nics:
-            net.ip("nva", "addr", "add", nic.v4 + "/24", "dev", nic.ifname)
-            net.ip("nva", "addr", "add", nic.v6 + "/64", "dev", nic.ifname, "nodad")
+            net.sysctl(node, "net.ipv6.conf.%s.disable_ipv6=0" % nic.ifname)
+            net.ip(node, "addr", "replace", nic.v4 + "/24", "dev", nic.ifname)
+            net.ip(node, "addr", "replace", nic.v6 + "/64", "dev", nic.ifname, "nodad")
+        if self.nat is not None:
+            net.exec(node, "nft", "-f", "-", input="flush ruleset\n" + nat_text.nft(self.nat))
         conf = peers.HEAD % {"rid": nics[0].v4}
         for f, prefix in ((4, "0.0.0.0/0"), (6, "::/0")):
-            net.ip("nva", "-%d" % f, "route", "add", "default", "via", nics[-1].gw(f))
+            net.ip(node, "-%d" % f, "route", "replace", "default", "via", nics[-1].gw(f))
             for rs in ("rs0", "rs1"):  # the poor man's underlay: learned routes cover the instances
-                net.ip("nva", "route", "add", net.nics[rs].addr(f), "via", nics[0].gw(f))
+                net.ip(node, "route", "replace", net.nics[rs].addr(f), "via", nics[0].gw(f))
             conf += """
 ipv%(f)d table igp%(f)d;
 protocol static { ipv%(f)d { table igp%(f)d; }; route %(all)s via %(gw)s; }
-protocol static origin%(f)d { ipv%(f)d { import filter { bgp_community.add((65535, 65282)); accept; }; };
+protocol static origin%(f)d { ipv%(f)d { import filter { bgp_community.add((65535, 65282)); %(prepend)saccept; }; };
 	route %(all)s unreachable; route %(superset)s unreachable; }
 protocol kernel { ipv%(f)d { import none; export where net != %(all)s; }; metric 20; }
-""" % {"f": f, "all": prefix, "gw": nics[0].gw(f), "superset": SUPERSETS[f]}
+""" % {"f": f, "all": prefix, "gw": nics[0].gw(f), "superset": SUPERSETS[f],
+            "prepend": "bgp_path.prepend(%d); " % peers.AS_NVA * self.prepend}
         conf += peers.sessions_to_instances(net, nics[0], peers.AS_NVA, "\tinterpret communities off;\n")
-        peers.start_bird(net, "nva", self.name, conf)
+        peers.start_bird(net, node, self.name, conf)
         return self
 
     def stop(self, sig=signal.SIGTERM, timeout=15):
-        return self.net.kill(self.name, sig, timeout)
+        status = self.net.kill(self.name, sig, timeout)
+        self.net.exec(self.node, "nft", "flush", "ruleset")
+        return status
+
+    def alive(self):
+        return self.net.alive(self.name)
 
     def log(self, lines=0):
         return self.net.log(self.name, lines)

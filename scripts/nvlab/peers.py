@@ -2,8 +2,9 @@
 """BGP daemons of the region: route-server instances, the fabric's agents, the gateway.
 
 Each instance feeds an agent of its own in the fabric ("sdn", BIRD over iBGP), which programs the
-routes into the tables of all NICs with the instance's metric: instances die separately, and a route
-that either knows stays programmed. NO_ADVERTISE reaches the agent, as in Azure it reaches the NICs.
+routes into the tables of all NICs with the instance's metric, equally good paths of several NVAs as
+one route with several next hops: instances die separately, and a route that either knows stays
+programmed. NO_ADVERTISE reaches the agent, as in Azure it reaches the NICs.
 """
 import os
 import shutil
@@ -52,7 +53,11 @@ protocol device { }
 def start_rs_bird(net, rs):
     """Azure's habits: NEXT_HOP is the instance itself, community 65517:65517, AS path from 65515;
     iBGP towards the gateway and the fabric's agent, never between the instances."""
-    nic, nva = net.nics[rs], net.nics["nva"]
+    start_bird(net, rs, rs, rs_bird_conf(net, rs))
+
+
+def rs_bird_conf(net, rs):
+    nic = net.nics[rs]
     conf = HEAD % {"rid": nic.v4}
     for family in (4, 6):
         conf += """
@@ -62,7 +67,8 @@ protocol static vnets%(f)d {
 	ipv%(f)d { import filter { bgp_community.add((65517, 65517)); accept; }; };
 %(routes)s}
 """ % {"f": family, "all": "0.0.0.0/0" if family == 4 else "::/0", "gw": nic.gw(family),
-            "routes": "".join("\troute %s unreachable;\n" % p for p in vnet_prefixes(family))}
+            "routes": "".join("\troute %s unreachable;\n" % p for p in vnet_prefixes(family)
+                              + [p for p in net.nva_routes if (":" in p) == (family == 6)])}
     conf += """
 template bgp azure {
 	local %(v4)s as %(as)d;
@@ -70,20 +76,22 @@ template bgp azure {
 	connect retry time 1; connect delay time 1; error wait time 1, 4;
 	multihop;
 }
-protocol bgp nva from azure {
-	neighbor %(nva)s as %(as_nva)d;
-	ipv4 { igp table igp4; import all; export all; next hop self; };
-	ipv6 { igp table igp6; import all; export all; next hop address %(v6)s; };
-}
 protocol bgp sdn from azure {
 	neighbor %(sdn)s as %(as)d;
 	rr client;
 	interpret communities off; # NO_ADVERTISE is about peers; NICs are programmed all the same
-	ipv4 { igp table igp4; import none; export where source = RTS_BGP; };
-	ipv6 { igp table igp6; import none; export where source = RTS_BGP; };
+	ipv4 { igp table igp4; add paths tx; import none; export where source = RTS_BGP; };
+	ipv6 { igp table igp6; add paths tx; import none; export where source = RTS_BGP; };
 }
-""" % {"v4": nic.v4, "v6": nic.v6, "as": AS_RS, "hold": HOLD_S, "nva": nva.v4, "as_nva": AS_NVA,
-        "sdn": SDN[rs][4]}
+""" % {"v4": nic.v4, "as": AS_RS, "hold": HOLD_S, "sdn": SDN[rs][4]}
+    for nva in net.nvas:
+        conf += """
+protocol bgp %s from azure {
+	neighbor %s as %d;
+	ipv4 { igp table igp4; import all; export all; next hop self; };
+	ipv6 { igp table igp6; import all; export all; next hop address %s; };
+}
+""" % (nva, net.nics[nva].v4, AS_NVA, nic.v6)
     if net.onprem:
         conf += """
 protocol bgp er_gw from azure {
@@ -93,7 +101,16 @@ protocol bgp er_gw from azure {
 	ipv6 { igp table igp6; import all; export all; };
 }
 """ % (net.nics["er-gw"].v4, AS_RS)
-    start_bird(net, rs, rs, conf)
+    return conf
+
+
+def rs_announce(net, *prefixes):
+    """Sets what the instances announce to the NVAs, besides VNets, and program nowhere: a route of the
+    NVAs' alone comes or goes."""
+    net.nva_routes = prefixes
+    for rs in ("rs0", "rs1"):
+        write(net, rs + ".conf", rs_bird_conf(net, rs))
+        net.exec(rs, "birdc", "-s", net.path(rs + ".ctl"), "configure")
 
 
 def start_rs_frr(net, rs):
@@ -172,7 +189,8 @@ def start_sdn(net, rs):
         for t in tables:
             conf += """ipv%(f)d table nic%(t)dv%(f)d;
 protocol pipe { table master%(f)d; peer table nic%(t)dv%(f)d; export all; import none; }
-protocol kernel { ipv%(f)d { table nic%(t)dv%(f)d; import none; export all; }; kernel table %(t)d; metric %(m)d; scan time 3600; }
+protocol kernel { ipv%(f)d { table nic%(t)dv%(f)d; import none; export all; };
+	merge paths on limit 8; kernel table %(t)d; metric %(m)d; scan time 3600; }
 """ % {"f": family, "t": t, "m": region.INJECTED[rs]}
     conf += """
 protocol bgp route_server {
@@ -183,8 +201,8 @@ protocol bgp route_server {
 	multihop;
 	strict bind;
 	interpret communities off;
-	ipv4 { igp table igp4; import filter inject4; export none; };
-	ipv6 { igp table igp6; import filter inject6; export none; };
+	ipv4 { igp table igp4; add paths rx; import filter inject4; export none; };
+	ipv6 { igp table igp6; add paths rx; import filter inject6; export none; };
 }
 """ % (SDN[rs][4], AS_RS, net.nics[rs].v4, AS_RS, HOLD_S)
     start_bird(net, "fabric", "sdn-" + rs, conf)

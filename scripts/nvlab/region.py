@@ -63,26 +63,40 @@ NICS = {
     "rs1": Nic("rs1", "eth0", "10.0.0", 5, "hub"),
     "nva": Nic("nva", "eth0", "10.0.1", 4, "nva"),
     "nva-eth1": Nic("nva", "eth1", "10.0.2", 4, "nva"),
+    "nva2": Nic("nva2", "eth0", "10.0.1", 5, "nva"),
+    "nva2-eth1": Nic("nva2", "eth1", "10.0.2", 5, "nva"),
     "er-gw": Nic("er-gw", "eth0", "10.0.3", 4, "hub"),
     "spoke-a": Nic("spoke-a", "eth0", "10.1.0", 4, "spoke-a"),
     "spoke-b": Nic("spoke-b", "eth0", "10.2.0", 4, "spoke-b"),
     "internet": Nic("internet", "eth0", "203.0.113", 10, "internet"),
 }
+# ECMP by source address, protocol and ports: the kernel's 5-tuple hash is the same in both directions,
+# Azure's is not, and here each direction of a flow picks its own next hop.
+MULTIPATH = ["net.ipv%d.fib_multipath_hash_%s" % (f, s) for f in (4, 6) for s in ("policy=3", "fields=53")]
 ONPREM = {4: "192.168.0.4", 6: "fd00:192:168::4"}
 ONPREM_GW = {4: "192.168.0.1", 6: "fd00:192:168::1"}
 ONPREM_PREFIXES = {4: "192.168.0.0/16", 6: "fd00:192:168::/48"}
 
 
 class Region(Net):
-    """`nics` 2: the NVA has an eth1 as well, whose MTU is eth1_mtu. `onprem`: er-gw and onprem too."""
+    """`nics` 2: an NVA has an eth1 as well, whose MTU is eth1_mtu. `nvas` 2: nva2 beside nva.
+    `onprem`: er-gw and onprem too."""
 
-    def __init__(self, prefix="nvlab-", nics=1, onprem=False, rs="bird", udr=True, eth1_mtu=1500, **kw):
+    def __init__(self, prefix="nvlab-", nics=1, onprem=False, rs="bird", udr=True, eth1_mtu=1500, nvas=1, **kw):
         super().__init__(prefix, **kw)
+        if nvas > 1 and rs != "bird":
+            raise NetError("two NVAs need BIRD as route-server instances: all of their paths reach the fabric")
         self.n_nics, self.onprem, self.rs_kind, self.udr = nics, onprem, rs, udr
         self.eth1_mtu = eth1_mtu
         self.gateway_routes = ()  # what er-gw announces besides ONPREM_PREFIXES
+        self.nva_routes = ()  # what the instances announce to the NVAs alone
+        self.nvas = ["nva", "nva2"][:nvas]
         self.nics = {name: nic for name, nic in NICS.items()
-                     if (name != "nva-eth1" or nics > 1) and (name != "er-gw" or onprem)}
+                     if (nic.ifname != "eth1" or nics > 1) and (name != "er-gw" or onprem)
+                     and (not nic.node.startswith("nva") or nic.node in self.nvas)}
+
+    def nics_of(self, node):
+        return [nic for nic in self.nics.values() if nic.node == node]
 
     def up(self):
         """Raises the region without the NVA's software. On failure takes everything down again."""
@@ -111,7 +125,7 @@ class Region(Net):
         for name, nic in self.nics.items():
             mtu = self.eth1_mtu if name == "nva-eth1" else 1500
             self.link(nic.node, nic.ifname, "fabric", nic.fabric_if, mac_b=FABRIC_MAC, mtu=mtu)
-            if nic.node == "nva":
+            if nic.node in self.nvas:
                 continue  # the NVA configures its own NICs
             self.batch(nic.node, ["addr add %s/24 dev %s" % (nic.v4, nic.ifname),
                                   "route add default via %s" % nic.gw4])
@@ -120,7 +134,8 @@ class Region(Net):
 
     def _fabric(self):
         self.sysctl("fabric", "net.ipv4.conf.all.forwarding=1", "net.ipv6.conf.all.forwarding=1",
-                    "net.ipv4.fib_multipath_hash_policy=1", "net.ipv6.fib_multipath_hash_policy=1",
+                    "net.ipv4.conf.all.accept_local=1",  # its ICMP errors come back by a translating NVA
+                    *MULTIPATH,
                     *("net.ipv4.conf.%s.proxy_arp=1" % nic.fabric_if for nic in self.nics.values()))
         for family, flag, bits in ((4, "-4", 32), (6, "-6", 128)):
             lines = []
@@ -137,15 +152,16 @@ class Region(Net):
 
     def _tables(self, family):
         # `throw` leaves the table for main, which knows each NIC and the way to the Internet.
-        nva = self.nics["nva"].addr(family)
+        nvas = " ".join("nexthop via " + self.nics[n].addr(family) for n in self.nvas)
         prefix = (lambda v: v + ".0.0/16") if family == 4 else vnet6
         for name, table in TABLES.items():
             t = "table %d metric" % table
             if name == "internet":
-                # Replies return to the NIC that the flow left by, as through its public address.
+                # Replies return to the NIC that the flow left by, as through its public address; what the
+                # NVAs did not translate returns by any of them.
                 yield "route add throw %s %s %d" % (prefix("10.0"), t, SYSTEM)
                 for v in VNETS[1:]:
-                    yield "route add %s via %s %s %d" % (prefix(v), nva, t, SYSTEM)
+                    yield "route add %s %s %d %s" % (prefix(v), t, SYSTEM, nvas)
                 continue
             for v in REACH[name]:
                 yield "route add throw %s %s %d" % (prefix(v), t, SYSTEM)
@@ -172,14 +188,16 @@ class Region(Net):
         peers.start_sdn(self, rs)
 
     def injected(self, table="spoke-a", family=4):
-        """What the instances programmed: {prefix: {metric: next hop}}, "default" spelled as a prefix."""
+        """What the instances programmed: {prefix: {metric: next hop}}, "default" spelled as a prefix;
+        several next hops as one string, sorted."""
         ret = {}
         out = self.ip("fabric", "-%d" % family, "route", "show", "table", str(TABLES[table]), "proto", "bird")
-        for line in out.splitlines():
+        for line in out.replace("\n\t", " ").splitlines():  # next hops are lines of their own
             w = line.split()
             prefix = {"default": {4: "0.0.0.0/0", 6: "::/0"}[family]}.get(w[0], w[0])
             if "via" in w and "metric" in w:
-                ret.setdefault(prefix, {})[int(w[w.index("metric") + 1])] = w[w.index("via") + 1]
+                via = sorted(b for a, b in zip(w, w[1:]) if a == "via")
+                ret.setdefault(prefix, {})[int(w[w.index("metric") + 1])] = " ".join(via)
         return ret
 
     def injected_by(self, prefix, table="spoke-a", next_hop=None):
