@@ -152,15 +152,16 @@ struct nat_flow {
 
 enum nat_query_op { NAT_QUERY_SHOW, NAT_QUERY_CLEAR };
 struct nat_query;
-/* Asks every worker. At most 8 at once: NULL with errno EBUSY. */
+/* Asks every worker, or the one of the filter. At most 8 at once: NULL with errno EBUSY. */
 struct nat_query *nat_query_new(struct nat *n, enum nat_query_op op, const struct nat_filter *filter);
 /*
  * What has been answered so far, up to max rows. 1: there may be more, ask again (0 rows: a little
- * later); 0: that was all. CLEAR yields no rows; *ret_n counts what it ended.
+ * later); 0: that was all. CLEAR yields no rows; *ret_n counts what it ended since the last call.
+ * What begins or ends meanwhile may be missing or not; everything else is there once.
  */
 int nat_query_read(struct nat_query *q, struct nat_flow *ret_rows, unsigned int max,
 	unsigned int *ret_n);
-/* At any time: workers give up what nobody reads. NULL is legal. */
+/* At any time before nat_free(): workers give up what nobody reads. NULL is legal. */
 void nat_query_free(struct nat_query *q);
 
 #endif

@@ -132,9 +132,20 @@ int nat_icmp_error_tuple(const struct rte_mbuf *m, bool v4, struct flow_tuple *r
 
 /* --- sweep.c --- */
 
-int nat_sweep_init(struct nat_worker *w);
+/* Control thread, before the worker's first pass and after its last. Queries may still be open then
+ * (nobody answers them any more), but are not touched after fini. */
+int nat_sweep_init(struct nat_worker *w); /* w->flows is there. 0 or -errno */
 void nat_sweep_fini(struct nat_worker *w);
-/* A slice of what is asked for; from nat_begin(). */
+/*
+ * The worker, as soon as w->rules are new: looks again at every record that the old rules made, in
+ * slices from now on; what today's rules would not make the same way ends. Sessions come before
+ * bindings and those before hosts. Not while an earlier change is still looked through.
+ */
+void nat_sweep_rules(struct nat_worker *w, const struct nat_ruleset *old);
+/* Control thread: the worker is through with that for the rules of this version, and reads those
+ * before them no more. */
+bool nat_sweep_through(const struct nat_worker *w, uint32_t version);
+/* A slice of what is asked for; from nat_begin(), after new rules were taken. */
 void nat_sweep_run(struct nat_worker *w);
 
 #endif
