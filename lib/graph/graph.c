@@ -5,7 +5,8 @@
  *	rx -> eth_input -> ip[46]_input -> ip[46]_lookup -> ip[46]_rewrite -> tx
  *
  * is the way of a forwarded packet; inject is the second entrance, for what the control thread
- * sends. The enum beside each table names its edges and is what the stage's function answers with.
+ * sends. Where there is NAT, flow[46] stands in front of the lookup, and flow_input is the entrance for
+ * what another worker handed over. The enum beside each table names its edges and is what the stage's function answers with.
  * A node is one file; all workers have the same nodes, each in a graph of its own.
  */
 #include <errno.h>
@@ -39,6 +40,21 @@ NODE(inject, node_inject, RTE_NODE_SOURCE_F, INJECT_NEXT_MAX,
 	[INJECT_NEXT_ICMP] = "icmp_error",
 	[INJECT_NEXT_DROP] = "drop");
 
+/* enum flow_input_next: handed over by other workers, or released by the flow stage's timers */
+NODE(flow_input, node_flow_input, RTE_NODE_SOURCE_F, FLOW_INPUT_NEXT_MAX,
+	[FLOW_INPUT_NEXT_V4 + FLOW_NEXT_REWRITE] = "ip4_rewrite",
+	[FLOW_INPUT_NEXT_V4 + FLOW_NEXT_LOOKUP] = "ip4_lookup",
+	[FLOW_INPUT_NEXT_V4 + FLOW_NEXT_HANDOFF] = "handoff",
+	[FLOW_INPUT_NEXT_V4 + FLOW_NEXT_ICMP] = "icmp_error",
+	[FLOW_INPUT_NEXT_V4 + FLOW_NEXT_DROP] = "drop",
+	[FLOW_INPUT_NEXT_V6 + FLOW_NEXT_REWRITE] = "ip6_rewrite",
+	[FLOW_INPUT_NEXT_V6 + FLOW_NEXT_LOOKUP] = "ip6_lookup",
+	[FLOW_INPUT_NEXT_V6 + FLOW_NEXT_HANDOFF] = "handoff",
+	[FLOW_INPUT_NEXT_V6 + FLOW_NEXT_ICMP] = "icmp_error",
+	[FLOW_INPUT_NEXT_V6 + FLOW_NEXT_DROP] = "drop",
+	[FLOW_INPUT_NEXT_FLOW4] = "flow4",
+	[FLOW_INPUT_NEXT_FLOW6] = "flow6");
+
 /* enum eth_next: whose frame, which protocol */
 NODE(eth_input, node_eth_input, 0, ETH_NEXT_MAX,
 	[ETH_NEXT_IP4] = "ip4_input",
@@ -49,23 +65,41 @@ NODE(eth_input, node_eth_input, 0, ETH_NEXT_MAX,
 /* enum ip_input_next: validation */
 NODE(ip4_input, node_ip4_input, 0, IP_INPUT_MAX,
 	[IP_INPUT_LOOKUP] = "ip4_lookup",
+	[IP_INPUT_FLOW] = "flow4",
 	[IP_INPUT_PUNT] = "punt_neigh",
 	[IP_INPUT_DROP] = "drop");
 NODE(ip6_input, node_ip6_input, 0, IP_INPUT_MAX,
 	[IP_INPUT_LOOKUP] = "ip6_lookup",
+	[IP_INPUT_FLOW] = "flow6",
 	[IP_INPUT_PUNT] = "punt_neigh",
 	[IP_INPUT_DROP] = "drop");
+
+/* enum flow_next: connection tracking and NAT; what is held leaves later */
+NODE(flow4, node_flow4, 0, FLOW_NEXT_MAX,
+	[FLOW_NEXT_REWRITE] = "ip4_rewrite",
+	[FLOW_NEXT_LOOKUP] = "ip4_lookup",
+	[FLOW_NEXT_HANDOFF] = "handoff",
+	[FLOW_NEXT_ICMP] = "icmp_error",
+	[FLOW_NEXT_DROP] = "drop");
+NODE(flow6, node_flow6, 0, FLOW_NEXT_MAX,
+	[FLOW_NEXT_REWRITE] = "ip6_rewrite",
+	[FLOW_NEXT_LOOKUP] = "ip6_lookup",
+	[FLOW_NEXT_HANDOFF] = "handoff",
+	[FLOW_NEXT_ICMP] = "icmp_error",
+	[FLOW_NEXT_DROP] = "drop");
 
 /* enum ip_lookup_next: the FIB */
 NODE(ip4_lookup, node_ip4_lookup, 0, IP_LOOKUP_MAX,
 	[IP_LOOKUP_REWRITE] = "ip4_rewrite",
 	[IP_LOOKUP_LOCAL] = "ip4_local",
+	[IP_LOOKUP_FLOW] = "flow4",
 	[IP_LOOKUP_PUNT] = "punt_glean",
 	[IP_LOOKUP_ICMP] = "icmp_error",
 	[IP_LOOKUP_DROP] = "drop");
 NODE(ip6_lookup, node_ip6_lookup, 0, IP_LOOKUP_MAX,
 	[IP_LOOKUP_REWRITE] = "ip6_rewrite",
 	[IP_LOOKUP_LOCAL] = "ip6_local",
+	[IP_LOOKUP_FLOW] = "flow6",
 	[IP_LOOKUP_PUNT] = "punt_glean",
 	[IP_LOOKUP_ICMP] = "icmp_error",
 	[IP_LOOKUP_DROP] = "drop");
@@ -111,19 +145,24 @@ NODE(ip4_frag, node_ip4_frag, 0, FRAG_NEXT_MAX,
 NODE(icmp_error, node_icmp_error, 0, ICMP_ERROR_NEXT_MAX,
 	[ICMP_ERROR_NEXT_IP4_LOOKUP] = "ip4_lookup",
 	[ICMP_ERROR_NEXT_IP6_LOOKUP] = "ip6_lookup",
+	[ICMP_ERROR_NEXT_FLOW4] = "flow4",
+	[ICMP_ERROR_NEXT_FLOW6] = "flow6",
 	[ICMP_ERROR_NEXT_DROP] = "drop");
 
-/* The ends of the walk: the control thread's rings, the wire, the counters. */
+/* The ends of the walk: the control thread's and other workers' rings, the wire, the counters. */
 NODE(punt_local, node_punt_local, 0, 0);
 NODE(punt_neigh, node_punt_neigh, 0, 0);
 NODE(punt_glean, node_punt_glean, 0, 0);
+NODE(handoff, node_handoff, 0, 0);
 NODE(tx, node_tx, 0, 0);
 NODE(drop, node_drop, 0, 0);
 
 const char *const graph_nodes[] = {
-	"rx", "inject", "eth_input", "ip4_input", "ip6_input", "ip4_lookup", "ip6_lookup",
-	"ip4_local", "ip6_local", "ip4_rewrite", "ip6_rewrite", "ip_output", "ip4_frag",
-	"icmp_error", "punt_local", "punt_neigh", "punt_glean", "tx", "drop", NULL,
+	"flow_input", /* GRAPH_NODES_NAT */
+	"rx", "inject", "eth_input", "ip4_input", "ip6_input", "flow4", "flow6", "ip4_lookup",
+	"ip6_lookup", "ip4_local", "ip6_local", "ip4_rewrite", "ip6_rewrite", "ip_output",
+	"ip4_frag", "icmp_error", "handoff", "punt_local", "punt_neigh", "punt_glean", "tx", "drop",
+	NULL,
 };
 
 int graph_create(struct worker *w, const char *name, const char *const *nodes)

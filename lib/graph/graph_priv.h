@@ -17,8 +17,10 @@
 
 #include "drop/drop.h"
 #include "graph/worker.h"
+#include "nat/nat.h"
 #include "packet/icmp.h"
 #include "packet/ip.h"
+#include "packet/meta.h"
 #include "port/port.h"
 
 /* Packets taken from one queue in one walk. Longer vectors amortise more and thrash the L1 cache:
@@ -45,6 +47,8 @@ struct port_address {
 	uint8_t v4[4], v6[16];
 };
 
+struct handoff; /* handoff.c */
+
 /* A worker and what its nodes need. Written before the start by the control thread, except where
  * said; read by this worker. */
 struct worker {
@@ -63,10 +67,13 @@ struct worker {
 	struct worker_queue tx[RTE_MAX_ETHPORTS]; /* by ethdev id */
 	uint64_t macs[RTE_MAX_ETHPORTS];	  /* eth_mac_word(), by ethdev id */
 	const struct port_address *addresses;	  /* by ethdev id */
+	struct nat_worker *nat;			  /* NULL: no flow is tracked */
+	struct handoff *handoff;		  /* NULL: one worker owns all flows */
 
 	/* Written by this worker alone; the statistics are read by the control thread. */
 	uint64_t now;	/* TSC at the start of the walk */
 	uint64_t taken; /* packets from all sources */
+	uint32_t flow_ports; /* nat_flow_ports(), as of this walk */
 	unsigned int until_timed; /* walks */
 	struct icmp_bucket icmp_budget;
 	struct worker_stats stats;
@@ -85,8 +92,9 @@ static inline struct worker *node_worker(struct rte_node *node)
 	return w;
 }
 
-/* All nodes of graph.c, NULL at the end. */
+/* All nodes of graph.c, NULL at the end; behind the first are those that only NAT needs. */
 extern const char *const graph_nodes[];
+#define GRAPH_NODES_NAT 1
 /* Creates the worker's graph of these nodes and points them at the worker. 0 or -errno. */
 int graph_create(struct worker *w, const char *name, const char *const *nodes);
 void graph_destroy(struct worker *w);
@@ -97,6 +105,10 @@ void graph_walk_timed(struct worker *w);
 
 /* Frees packets at once, counted under one reason: for nodes at the end of the walk. */
 void worker_drop(struct worker *w, enum drop_reason reason, struct rte_mbuf **pkts, unsigned int n);
+
+/* Rings between workers, for worker.handoff. NULL with errno. */
+struct handoff *handoff_new(unsigned int workers);
+void handoff_free(struct handoff *h); /* with what is in them; NULL is legal */
 
 /* A worker without an lcore, for workers_start() and for what walks by itself: benchmarks and tests.
  * NULL with errno. */
@@ -148,6 +160,31 @@ static __rte_always_inline uint16_t node_run(struct rte_graph *graph, struct rte
 	return n;
 }
 
+/*
+ * Where there is NAT: packets that enter the lookup were at the flow stage or were not, and the lookup
+ * sends those to lib/nat's addresses there that were not.
+ */
+static inline void flow_mark(const struct worker *w, struct rte_mbuf **pkts, unsigned int n,
+	uint8_t mark)
+{
+	if (likely(w->nat == NULL))
+		return;
+	for (unsigned int i = 0; i < n; i++)
+		pkt_meta(pkts[i])->flow = mark;
+}
+
+/* Validated packets that go to the flow stage first, by the port they came from. */
+static inline void flow_divert(const struct worker *w, struct rte_mbuf **pkts, unsigned int n,
+	uint8_t *next)
+{
+	flow_mark(w, pkts, n, 0);
+	if (likely(w->flow_ports == 0))
+		return;
+	for (unsigned int i = 0; i < n; i++)
+		if (next[i] == IP_INPUT_LOOKUP && w->flow_ports >> (pkts[i]->port & 31) & 1)
+			next[i] = IP_INPUT_FLOW;
+}
+
 #define NODE_PROCESS(name)                                                                         \
 	uint16_t name(struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n)
 
@@ -163,6 +200,10 @@ NODE_PROCESS(node_inject);
 NODE_PROCESS(node_eth_input);
 NODE_PROCESS(node_ip4_input);
 NODE_PROCESS(node_ip6_input);
+NODE_PROCESS(node_flow_input);
+NODE_PROCESS(node_flow4);
+NODE_PROCESS(node_flow6);
+NODE_PROCESS(node_handoff);
 NODE_PROCESS(node_ip4_lookup);
 NODE_PROCESS(node_ip6_lookup);
 NODE_PROCESS(node_ip4_local);
@@ -189,10 +230,19 @@ enum inject_next {
 	INJECT_NEXT_DROP,
 	INJECT_NEXT_MAX,
 };
+enum flow_input_next { /* an enum flow_next for each family, then what others handed over */
+	FLOW_INPUT_NEXT_V4,
+	FLOW_INPUT_NEXT_V6 = FLOW_INPUT_NEXT_V4 + FLOW_NEXT_MAX,
+	FLOW_INPUT_NEXT_FLOW4 = FLOW_INPUT_NEXT_V6 + FLOW_NEXT_MAX,
+	FLOW_INPUT_NEXT_FLOW6,
+	FLOW_INPUT_NEXT_MAX,
+};
 enum frag_next { FRAG_NEXT_TX, FRAG_NEXT_DROP, FRAG_NEXT_MAX };
 enum icmp_error_next {
 	ICMP_ERROR_NEXT_IP4_LOOKUP,
 	ICMP_ERROR_NEXT_IP6_LOOKUP,
+	ICMP_ERROR_NEXT_FLOW4, /* where there is NAT: back through the translation */
+	ICMP_ERROR_NEXT_FLOW6,
 	ICMP_ERROR_NEXT_DROP,
 	ICMP_ERROR_NEXT_MAX,
 };

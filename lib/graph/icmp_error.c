@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Packets whose sender is owed an ICMP error: the packet is counted under its own reason, once, and
- * its buffer becomes the error, which goes to the lookup like any packet. Where none may be sent the
+ * its buffer becomes the error, which goes to the lookup like any packet; where there is NAT by the flow
+ * stage, which makes of the packet inside what its sender knows. Where none may be sent the
  * packet is just dropped; one that the budget refuses is counted besides, as icmp-rate.
  */
 #include "graph/graph_priv.h"
@@ -43,8 +44,12 @@ static inline void step(struct worker *w, struct rte_mbuf **pkts, unsigned int n
 		if ((v4 ? icmp4_error_build(m, from) : icmp6_error_build(m, from)) != 0)
 			continue;
 		drop_count(w->index + 1, reason, 1);
-		next[i] = v4 ? ICMP_ERROR_NEXT_IP4_LOOKUP : ICMP_ERROR_NEXT_IP6_LOOKUP;
+		if (w->nat != NULL)
+			next[i] = v4 ? ICMP_ERROR_NEXT_FLOW4 : ICMP_ERROR_NEXT_FLOW6;
+		else
+			next[i] = v4 ? ICMP_ERROR_NEXT_IP4_LOOKUP : ICMP_ERROR_NEXT_IP6_LOOKUP;
 	}
+	flow_mark(w, pkts, n, 0);
 }
 
 NODE_OF_STEP(node_icmp_error, step)

@@ -5,8 +5,8 @@
 
 static inline void step(struct worker *w, struct rte_mbuf **pkts, unsigned int n, uint8_t *next)
 {
-	(void)w;
 	ip6_local_burst(pkts, n, next);
+	flow_mark(w, pkts, n, PKT_FLOW_DONE); /* answers of our own are nobody's flow */
 }
 
 NODE_OF_STEP(node_ip6_local, step)

@@ -32,6 +32,7 @@
 
 struct worker_set {
 	unsigned int n;
+	struct handoff *handoff; /* NULL: no flows, or one worker */
 	struct worker *worker[PUNT_WORKERS_MAX];
 };
 
@@ -97,6 +98,10 @@ struct worker *worker_new(const struct worker_conf *conf, unsigned int index, un
 	w->index = index;
 	w->lcore = lcore;
 	w->addresses = port_addresses;
+	if (conf->nat != NULL)
+		w->nat = nat_worker(conf->nat, index);
+	else
+		nodes += nodes == graph_nodes ? GRAPH_NODES_NAT : 0;
 	queues_assign(w, conf->workers);
 	icmp_bucket_init(&w->icmp_budget, rte_get_tsc_hz(), ICMP_ERRORS_PER_SECOND,
 		ICMP_ERRORS_BURST, rte_rdtsc());
@@ -122,6 +127,10 @@ bool worker_pass(struct worker *w)
 	uint64_t taken = w->taken, now;
 
 	w->stats.loops++;
+	if (w->nat != NULL) {
+		nat_begin(w->nat, w->now);
+		w->flow_ports = nat_flow_ports(w->nat);
+	}
 	if (unlikely(w->until_timed-- == 0)) {
 		w->until_timed = GRAPH_TIMED_WALKS - 1;
 		graph_walk_timed(w);
@@ -201,6 +210,13 @@ struct worker_set *workers_start(const struct worker_conf *conf, char *err, size
 		free(s);
 		return NULL;
 	}
+	if (conf->nat != NULL && conf->workers > 1) {
+		s->handoff = handoff_new(conf->workers);
+		if (s->handoff == NULL) {
+			snprintf(err, err_len, "no memory for the rings between workers");
+			goto fail;
+		}
+	}
 	for (unsigned int i = 0; i < conf->workers; i++) {
 		char name[RTE_GRAPH_NAMESIZE];
 
@@ -218,6 +234,7 @@ struct worker_set *workers_start(const struct worker_conf *conf, char *err, size
 				strerror(errno));
 			goto fail;
 		}
+		s->worker[i]->handoff = s->handoff;
 		s->n++;
 	}
 	for (unsigned int i = 0; i < s->n; i++) {
@@ -249,6 +266,7 @@ void workers_stop(struct worker_set *s)
 		rte_eal_wait_lcore(s->worker[i]->lcore);
 		worker_free(s->worker[i]);
 	}
+	handoff_free(s->handoff);
 	free(s);
 }
 

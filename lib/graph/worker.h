@@ -13,6 +13,7 @@
 #include "fib/nh.h"
 #include "punt/punt.h"
 
+struct nat;
 struct worker_set;
 
 /* What every node needs; shared by all workers, which only read it. */
@@ -20,6 +21,7 @@ struct worker_conf {
 	struct fib *fib;
 	struct nh_table *nh;
 	struct punt *punt;
+	struct nat *nat; /* NULL: no flow is tracked */
 	struct rte_rcu_qsbr *qsbr; /* sized for the workers; each registers with its index as thread id */
 	struct rte_mempool *pool;
 	enum config_poll poll;

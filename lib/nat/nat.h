@@ -36,6 +36,7 @@ struct nat_conf {
 	struct rte_rcu_qsbr *qsbr;
 	const struct fib *fib;
 	const struct nh_table *nh;
+	uint64_t tsc_hz; /* of nat_begin()'s clock */
 };
 
 /* Takes all memory that flows will ever need: 160 bytes a session. NULL with errno and a text. */
@@ -81,10 +82,10 @@ enum flow_next {
 /* Validated packets; those handed over by other workers too. n <= PKT_BURST_MAX. */
 void nat4_burst(struct nat_worker *w, struct rte_mbuf **pkts, unsigned int n, uint8_t *next);
 void nat6_burst(struct nat_worker *w, struct rte_mbuf **pkts, unsigned int n, uint8_t *next);
-/* Packets that were held and go on now, or end now, with their edges: after each burst and pass, until
- * it returns 0. Of one family a call: *ret_v4. */
-unsigned int nat_released(struct nat_worker *w, struct rte_mbuf **ret_pkts, uint8_t *ret_next,
-	unsigned int max, bool *ret_v4);
+/* Packets of a family that were held and go on now, or end now, with their edges: after nat_begin() and
+ * each burst, until it returns 0. */
+unsigned int nat_released(struct nat_worker *w, bool v4, struct rte_mbuf **ret_pkts,
+	uint8_t *ret_next, unsigned int max);
 
 /* --- the operator's view; control thread --- */
 

@@ -16,14 +16,23 @@
 
 #define NAT_EXPIRE_MAX 128 /* records looked at in one pass, at most */
 #define NAT_SWEEP_MAX 64
+#define NAT_RELEASED_MAX 1024 /* a power of two: all that reass.c and hold.c may hold, and more */
 
 struct nat_counters {
 	uint64_t created, expired, cleared, handed_over;
 };
 
+/* Packets of one family that go on by themselves. */
+struct nat_released {
+	struct rte_mbuf *pkts[NAT_RELEASED_MAX];
+	uint8_t next[NAT_RELEASED_MAX];
+	unsigned int head, tail;
+};
+
 struct nat_worker {
 	struct flow_table *flows;
 	const struct nat_ruleset *rules; /* as of nat_begin() */
+	const struct nat_ruleset *old;	 /* NULL: no record is of an older set */
 	const struct fib *fib;
 	const struct nh_table *nh;
 	struct reass *reass;
@@ -37,6 +46,7 @@ struct nat_worker {
 	uint64_t ms_mul;	 /* TSC to ms: (tsc * ms_mul) >> 64, as unsigned __int128 */
 	/* Destinations found exhausted a moment ago (alloc.c). */
 	struct { uint32_t hash, until_ms; } exhausted[64];
+	struct nat_released released[2]; /* IPv6, IPv4 */
 } __attribute__((aligned(64)));
 
 static inline uint64_t nat_random(struct nat_worker *w)

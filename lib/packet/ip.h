@@ -26,6 +26,7 @@ enum ip_input_next {
 	IP_INPUT_LOOKUP,
 	IP_INPUT_PUNT, /* IPv6 neighbour discovery to a group */
 	IP_INPUT_DROP, /* meta.drop_reason is set */
+	IP_INPUT_FLOW, /* never by the burst functions: the node's, where there is NAT */
 	IP_INPUT_MAX,
 };
 
@@ -35,6 +36,7 @@ enum ip_lookup_next {
 	IP_LOOKUP_PUNT,	   /* waits for its neighbour: meta.nh, and meta.inject = 0 for transit */
 	IP_LOOKUP_ICMP,	   /* meta.drop_reason, icmp_type and icmp_code are set */
 	IP_LOOKUP_DROP,
+	IP_LOOKUP_FLOW,	   /* lib/nat's address, and meta.flow lacks PKT_FLOW_DONE */
 	IP_LOOKUP_MAX,
 };
 

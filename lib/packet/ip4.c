@@ -99,7 +99,7 @@ static __attribute__((noinline)) uint8_t ip4_lookup_slow(const struct nh_table *
 		kind = nh_kind(&t->nh[index]);
 	}
 	pkt_meta(m)->nh = index;
-	return ip_lookup_exception(m, kind, ICMP4_UNREACHABLE, ICMP4_NET);
+	return ip_lookup_exception(m, &t->nh[index], kind, ICMP4_UNREACHABLE, ICMP4_NET);
 }
 
 void ip4_lookup_burst(const struct fib *fib, const struct nh_table *nh, struct rte_mbuf **pkts,

@@ -134,7 +134,7 @@ static __attribute__((noinline)) uint8_t ip6_lookup_slow(const struct nh_table *
 		kind = nh_kind(&t->nh[index]);
 	}
 	pkt_meta(m)->nh = index;
-	return ip_lookup_exception(m, kind, ICMP6_UNREACHABLE, ICMP6_NO_ROUTE);
+	return ip_lookup_exception(m, &t->nh[index], kind, ICMP6_UNREACHABLE, ICMP6_NO_ROUTE);
 }
 
 void ip6_lookup_burst(const struct fib *fib, const struct nh_table *nh, struct rte_mbuf **pkts,

@@ -49,9 +49,10 @@ static inline void l2_rewrite(uint8_t *frame, const struct nh *nh)
 	memcpy(frame, &own, sizeof(own));
 }
 
-/* The edge for a next hop that is no adjacency ready for use. Group members come here resolved. */
-static inline uint8_t ip_lookup_exception(struct rte_mbuf *m, uint8_t kind, uint8_t icmp_type,
-	uint8_t icmp_code)
+/* The edge for a next hop that is no adjacency ready for use. Group members come here resolved. Of a
+ * packet meta.flow is set where some address is lib/nat's, and read only there. */
+static inline uint8_t ip_lookup_exception(struct rte_mbuf *m, const struct nh *nh, uint8_t kind,
+	uint8_t icmp_type, uint8_t icmp_code)
 {
 	struct pkt_meta *meta = pkt_meta(m);
 
@@ -59,7 +60,14 @@ static inline uint8_t ip_lookup_exception(struct rte_mbuf *m, uint8_t kind, uint
 	case NH_FORWARD:
 		return IP_LOOKUP_REWRITE;
 	case NH_LOCAL:
+		if (__atomic_load_n(&nh->nat, __ATOMIC_RELAXED) && !(meta->flow & PKT_FLOW_DONE))
+			return IP_LOOKUP_FLOW;
 		return IP_LOOKUP_LOCAL;
+	case NH_NAT:
+		if (!(meta->flow & PKT_FLOW_DONE))
+			return IP_LOOKUP_FLOW;
+		meta->drop_reason = DROP_NAT_NO_MAPPING;
+		return IP_LOOKUP_DROP;
 	case NH_PENDING:
 	case NH_GLEAN:
 		meta->inject = 0;

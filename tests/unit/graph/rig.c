@@ -143,8 +143,10 @@ static void routes_of_port(unsigned int i)
 
 	route("10.0.%u.0/24", i, next_hop(NH_GLEAN, i, 1500, "0.0.0.0"));
 	route("2001:db8:%u::/64", i, next_hop(NH_GLEAN, i, 1500, "::"));
-	route("10.0.%u.1/32", i, next_hop(NH_LOCAL, i, 1500, "0.0.0.0"));
-	route("2001:db8:%u::1/128", i, next_hop(NH_LOCAL, i, 1500, "::"));
+	rig.own[i] = next_hop(NH_LOCAL, i, 1500, "0.0.0.0");
+	route("10.0.%u.1/32", i, rig.own[i]);
+	rig.own6[i] = next_hop(NH_LOCAL, i, 1500, "::");
+	route("2001:db8:%u::1/128", i, rig.own6[i]);
 	snprintf(a, sizeof(a), "10.0.%u.2", i);
 	rig.neighbour[i] = next_hop(NH_FORWARD, i, 1500, a);
 	route("10.0.%u.2/32", i, rig.neighbour[i]);
@@ -187,6 +189,8 @@ static void tables_make(void)
 	rig.narrow6 = next_hop(NH_FORWARD, 1, 1300, "2001:db8:1::3");
 	route("192.168.0.0/24", 0, rig.narrow);
 	route("2001:db8:200::/48", 0, rig.narrow6);
+	route("192.168.9.9/32", 0, next_hop(NH_NAT, 0, 1500, "192.168.9.9"));
+	route("2001:db8:9::9/128", 0, next_hop(NH_NAT, 0, 1500, "2001:db8:9::9"));
 	route("198.51.100.0/24", 0, next_hop(NH_DISCARD, 0, 0, "0.0.0.0"));
 	route("203.0.113.0/24", 0, next_hop(NH_BLACKHOLE, 0, 0, "0.0.0.0"));
 }

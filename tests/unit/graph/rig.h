@@ -22,6 +22,7 @@ struct rig_frame {
  *	10.0.N.2, 2001:db8:N::2		a neighbour, MAC 02:00:00:00:0N:02, MTU 1500
  *	192.0.N.0/24, 2001:db8:10N::/48	routes over the neighbour
  *	192.168.0.0/24, 2001:db8:200::/48 over a path on port 1 with an MTU of 1300
+ *	192.168.9.9, 2001:db8:9::9	lib/nat's
  *	198.51.100.0/24			discard; 203.0.113.0/24 blackhole; else no route
  */
 struct rig {
@@ -30,6 +31,7 @@ struct rig {
 	struct port *port[2];
 	struct config_port port_conf[2];
 	uint32_t neighbour[2], neighbour6[2], narrow, narrow6;
+	uint32_t own[2], own6[2];
 	/* Punted packets by class, as the control thread saw them; meta as it was. */
 	struct rig_frame punted[PUNT_CLASS_MAX][256];
 	struct pkt_meta punted_meta[PUNT_CLASS_MAX][256];

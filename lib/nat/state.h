@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What nat.c and view.c share: the control thread's state. */
+#ifndef NAT_STATE_H
+#define NAT_STATE_H
+
+#include "nat/nat_priv.h"
+
+/*
+ * New rules: the control thread stores nat.rules and leaves nat.old readable. Each worker takes them up
+ * in nat_begin(): worker.rules is the new, worker.old the old set, and while old is not NULL records of
+ * both are in its table (NAT_COLD_VERSION tells which). sweep.c looks at all of them again. When all
+ * workers are through (nat_sweep_through()), nat_poll() frees the old set: that they say so is the
+ * grace period, no other is needed.
+ */
+struct nat {
+	struct nat_ruleset *rules; /* written by the control thread, read by workers: acquire, release */
+	/* The rest is the control thread's alone. */
+	struct nat_ruleset *old;   /* NULL: no change is under way */
+	struct nat_use *carried;   /* by rule, then pool of `rules`: counted under earlier sets */
+	struct nat_use *carried_old;
+	uint16_t *port_ids;
+	size_t n_ports;
+	uint32_t max_sessions;
+	bool windows;
+	unsigned int workers;
+	uint64_t logged_ms, logged_exhausted, logged_limited;
+	struct nat_worker *worker[];
+};
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which packets go by the flow stage, and where they go on. */
+#include "nat/state.h"
+#include "rig.h"
+
+static struct nat_ruleset rules;
+static struct nat_worker nat_state;
+static struct nat *nat;
+
+static int setup(void **state)
+{
+	rules = (struct nat_ruleset){.version = 1};
+	memset(&nat_state, 0, sizeof(nat_state));
+	nat_state.nat = nat;
+	nat_state.rules = &rules;
+	nat->rules = &rules;
+	nat->worker[0] = &nat_state;
+	rig.conf.nat = nat;
+	return rig_setup(state);
+}
+
+static int teardown(void **state)
+{
+	rig.conf.nat = NULL;
+	return rig_teardown(state);
+}
+
+/* Packets that a node has seen. */
+static uint64_t through(const char *name)
+{
+	struct node_stats nodes[GRAPH_NODES_MAX] = {0};
+
+	worker_add_node_stats(rig.worker, nodes, RTE_DIM(nodes));
+	for (unsigned int i = 0; i < RTE_DIM(nodes); i++)
+		if (strcmp(nodes[i].name, name) == 0)
+			return nodes[i].packets;
+	fail_msg("no node %s", name);
+	return 0;
+}
+
+static void by_ingress_port(void **state)
+{
+	struct craft c;
+
+	(void)state;
+	rules.flow_ports = 1;
+	for (unsigned int port = 0; port < 2; port++) {
+		craft_ip4(&c, "192.0.0.5", "192.0.1.7", 17, 64, 26);
+		rig_in(port, &c);
+		craft_ip6(&c, "2001:db8:100::5", "2001:db8:101::7", 17, 64, 26);
+		rig_in(port, &c);
+	}
+	rig_walk();
+	assert_int_equal(rig.n_out, 4);
+	assert_int_equal(rig_drops_all(), 0);
+	assert_int_equal(through("flow4"), 1);
+	assert_int_equal(through("flow6"), 1);
+}
+
+/* An address of the pools' alone: what no flow knows ends there. */
+static void by_pool_address(void **state)
+{
+	struct craft c;
+
+	(void)state;
+	craft_ip4(&c, "192.0.0.5", "192.168.9.9", 17, 64, 26);
+	rig_in(0, &c);
+	craft_ip6(&c, "2001:db8:100::5", "2001:db8:9::9", 17, 64, 26);
+	rig_in(0, &c);
+	rig_walk();
+	assert_int_equal(through("flow4"), 1);
+	assert_int_equal(through("flow6"), 1);
+	assert_int_equal(rig_drops(DROP_NAT_NO_MAPPING), 2);
+	assert_int_equal(rig_drops_all(), 2);
+}
+
+/* Our own address may be a pool's too: what no flow knows is ours, and so is the echo's answer. */
+static void by_own_address(void **state)
+{
+	uint8_t *icmp;
+	struct craft c;
+
+	(void)state;
+	((struct nh *)rig.conf.nh->nh)[rig.own[0]].nat = 1;
+	craft_ip4(&c, "192.0.0.5", "10.0.0.1", 17, 64, 26);
+	rig_in(0, &c);
+	icmp = craft_ip4(&c, "192.0.0.5", "10.0.0.1", 1, 64, 26) + 20;
+	icmp[0] = 8;
+	icmp[1] = 0;
+	craft_put16(icmp + 2, craft_icmp4_sum(icmp - 20));
+	rig_in(0, &c);
+	craft_ip4(&c, "192.0.0.5", "10.0.1.1", 17, 64, 26);
+	rig_in(0, &c);
+	rig_walk();
+	((struct nh *)rig.conf.nh->nh)[rig.own[0]].nat = 0;
+	assert_int_equal(through("flow4"), 2);
+	assert_int_equal(rig.n_punted[PUNT_LOCAL], 2);
+	assert_int_equal(rig.n_out, 1);
+	assert_int_equal(rig.out[0].bytes[34], 0);
+	assert_int_equal(rig_drops_all(), 0);
+}
+
+/* Errors of our own pass the flow stage, which knows how their receiver sees the packet inside. */
+static void own_errors(void **state)
+{
+	struct craft c;
+
+	(void)state;
+	craft_ip4(&c, "192.0.0.5", "192.0.1.7", 17, 1, 26);
+	rig_in(0, &c);
+	craft_ip6(&c, "2001:db8:100::5", "2001:db8:101::7", 17, 1, 26);
+	rig_in(0, &c);
+	rig_walk();
+	assert_int_equal(through("flow4"), 1);
+	assert_int_equal(through("flow6"), 1);
+	assert_int_equal(rig.n_out, 2);
+	assert_int_equal(rig.out[0].bytes[34], 11);
+	assert_int_equal(rig.out[1].bytes[54], 3);
+}
+
+/* Packets that the flow stage had kept go on by its source, with the edge they were given. */
+static void released(void **state)
+{
+	struct craft c;
+
+	(void)state;
+	for (unsigned int v4 = 0; v4 < 2; v4++) {
+		struct nat_released *q = &nat_state.released[v4];
+		struct rte_mbuf *m;
+
+		if (v4)
+			craft_ip4(&c, "192.0.0.5", "192.0.1.7", 17, 64, 26);
+		else
+			craft_ip6(&c, "2001:db8:100::5", "2001:db8:101::7", 17, 64, 26);
+		for (unsigned int i = 0; i < 2; i++) {
+			m = rte_pktmbuf_alloc(rig.conf.pool);
+			assert_non_null(m);
+			memcpy(rte_pktmbuf_append(m, c.m.pkt_len), craft_bytes(&c), c.m.pkt_len);
+			m->port = 0;
+			pkt_meta(m)->flow = PKT_FLOW_DONE;
+			pkt_meta(m)->drop_reason = DROP_FRAG_TIMEOUT;
+			q->pkts[q->tail] = m;
+			q->next[q->tail++] = i == 0 ? FLOW_NEXT_LOOKUP : FLOW_NEXT_DROP;
+		}
+	}
+	rig_walk();
+	assert_int_equal(rig.n_out, 2);
+	assert_int_equal(rig.out[0].bytes[14] >> 4, 4);
+	assert_int_equal(rig.out[1].bytes[14] >> 4, 6);
+	assert_int_equal(rig_drops(DROP_FRAG_TIMEOUT), 2);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(by_ingress_port), T(by_pool_address), T(by_own_address), T(own_errors), T(released),
+	};
+	int ret;
+
+	nat = calloc(1, sizeof(*nat) + sizeof(nat->worker[0]));
+	if (nat == NULL)
+		return 1;
+	rig_start();
+	ret = cmocka_run_group_tests(tests, NULL, NULL);
+	rig_stop();
+	free(nat);
+	return ret;
+}
