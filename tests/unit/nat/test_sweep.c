@@ -20,7 +20,7 @@
 
 /* --- what stands for the rest of the module --- */
 
-struct nat {
+struct rig {
 	struct nat_worker worker[WORKERS_MAX];
 	struct flow_table table[WORKERS_MAX];
 	struct {
@@ -31,9 +31,19 @@ struct nat {
 	} seen[WORKERS_MAX];
 };
 
+static struct rig *rig_of(struct nat *n)
+{
+	return (struct rig *)n;
+}
+
 struct nat_worker *nat_worker(struct nat *n, unsigned int worker)
 {
-	return &n->worker[worker];
+	return &rig_of(n)->worker[worker];
+}
+
+static struct nat_query *query(struct rig *n, enum nat_query_op op, const struct nat_filter *f)
+{
+	return nat_query_new((struct nat *)n, op, f);
 }
 
 uint32_t flow_timeout_ms(const struct flow_timeouts *t, uint8_t proto, enum flow_state state)
@@ -54,7 +64,7 @@ void nat_session_end(struct nat_worker *w, uint32_t record)
 {
 	assert_int_not_equal(w->flows->cold[record].kind, FLOW_FREE);
 	w->flows->cold[record].kind = FLOW_FREE;
-	w->nat->seen[w->index].ended++;
+	rig_of(w->nat)->seen[w->index].ended++;
 }
 
 /* Rules of odd index are gone tomorrow. */
@@ -62,12 +72,12 @@ bool nat_session_revalidate(struct nat_worker *w, uint32_t record, const struct 
 {
 	struct flow_cold *c = &w->flows->cold[record];
 
-	assert_ptr_equal(old, w->nat->seen[w->index].old);
+	assert_ptr_equal(old, rig_of(w->nat)->seen[w->index].old);
 	assert_int_equal((c->flags ^ old->version) & NAT_COLD_VERSION, 0);
 	assert_true(old->rules[c->rule].name[0] != '\0');
-	if (c->kind < w->nat->seen[w->index].last_kind)
-		w->nat->seen[w->index].out_of_order = true;
-	w->nat->seen[w->index].last_kind = c->kind;
+	if (c->kind < rig_of(w->nat)->seen[w->index].last_kind)
+		rig_of(w->nat)->seen[w->index].out_of_order = true;
+	rig_of(w->nat)->seen[w->index].last_kind = c->kind;
 	if (c->rule % 2 == 1)
 		return false;
 	c->flags = w->rules->version & NAT_COLD_VERSION;
@@ -95,9 +105,9 @@ static void ruleset_free(struct nat_ruleset *r)
 	free(r);
 }
 
-static struct nat *nat_of(unsigned int workers, uint32_t capacity, const struct nat_ruleset *rules)
+static struct rig *nat_of(unsigned int workers, uint32_t capacity, const struct nat_ruleset *rules)
 {
-	struct nat *n = aligned_alloc(64, (sizeof(*n) + 63) / 64 * 64);
+	struct rig *n = aligned_alloc(64, (sizeof(*n) + 63) / 64 * 64);
 
 	memset(n, 0, sizeof(*n));
 	for (unsigned int i = 0; i < workers; i++) {
@@ -108,14 +118,14 @@ static struct nat *nat_of(unsigned int workers, uint32_t capacity, const struct 
 		n->table[i].cold = calloc(capacity, sizeof(struct flow_cold));
 		memset(n->table[i].records, 0, capacity * sizeof(struct flow_record));
 		*w = (struct nat_worker){.flows = &n->table[i], .rules = rules, .index = i,
-			.workers = workers, .nat = n, .now_ms = 1000000,
+			.workers = workers, .nat = (struct nat *)n, .now_ms = 1000000,
 			.ms_mul = UINT64_MAX / 2000000}; /* about; only sleep is told by it */
 		assert_int_equal(nat_sweep_init(w), 0);
 	}
 	return n;
 }
 
-static void nat_done(struct nat *n)
+static void nat_done(struct rig *n)
 {
 	for (unsigned int i = 0; i < WORKERS_MAX && n->worker[i].flows != NULL; i++) {
 		nat_sweep_fini(&n->worker[i]);
@@ -168,7 +178,7 @@ static uint32_t number_of(const struct nat_flow *f)
 }
 
 /* Reads to the end, the workers' passes in between; returns the number of rows. */
-static unsigned int read_all(struct nat *n, unsigned int workers, struct nat_query *q,
+static unsigned int read_all(struct rig *n, unsigned int workers, struct nat_query *q,
 	struct nat_flow *rows, unsigned int max)
 {
 	unsigned int n_rows = 0, got;
@@ -195,7 +205,7 @@ static struct ip_prefix prefix(const char *text)
 static void test_row(void **state)
 {
 	struct nat_ruleset *rules = ruleset(1);
-	struct nat *n = nat_of(1, 100, rules);
+	struct rig *n = nat_of(1, 100, rules);
 	struct nat_worker *w = &n->worker[0];
 	struct flow_record *r = &w->flows->records[7];
 	const struct nat_filter any = NAT_FILTER_ANY;
@@ -208,7 +218,7 @@ static void test_row(void **state)
 	for (unsigned int i = 0; i < 300; i++)
 		flow_side_count(&r->side[0], 100);
 	flow_side_count(&r->side[1], 1500);
-	q = nat_query_new(n, NAT_QUERY_SHOW, &any);
+	q = query(n, NAT_QUERY_SHOW, &any);
 	assert_non_null(q);
 	assert_int_equal(read_all(n, 1, q, row, 2), 1);
 	assert_int_equal(row[0].kind, FLOW_SESSION);
@@ -228,12 +238,12 @@ static void test_row(void **state)
 	/* The clock passes 2^32, and a session that is overdue has no negative time left. */
 	w->now_ms = 500;
 	r->side[0].seen_ms = 500u - 1000;
-	q = nat_query_new(n, NAT_QUERY_SHOW, &any);
+	q = query(n, NAT_QUERY_SHOW, &any);
 	assert_int_equal(read_all(n, 1, q, row, 2), 1);
 	assert_int_equal(row[0].idle_ms, 1000);
 	nat_query_free(q);
 	r->side[0].seen_ms = w->now_ms - TIMEOUT_MS - 1;
-	q = nat_query_new(n, NAT_QUERY_SHOW, &any);
+	q = query(n, NAT_QUERY_SHOW, &any);
 	assert_int_equal(read_all(n, 1, q, row, 2), 1);
 	assert_int_equal(row[0].expires_ms, 0);
 	assert_int_equal(row[0].idle_ms, TIMEOUT_MS + 1);
@@ -246,7 +256,7 @@ static void test_row(void **state)
 static void check_filter(const struct nat_filter *f, unsigned int want)
 {
 	struct nat_ruleset *rules = ruleset(1);
-	struct nat *n = nat_of(2, 100, rules);
+	struct rig *n = nat_of(2, 100, rules);
 	struct nat_flow rows[10];
 	struct nat_query *q;
 	unsigned int ended = 0, got;
@@ -259,10 +269,10 @@ static void check_filter(const struct nat_filter *f, unsigned int want)
 	add(&n->worker[1], 4, FLOW_BINDING, 0, "10.1.0.4", 1000, "0.0.0.0", 0, "198.51.100.1", 5000);
 	n->worker[0].flows->records[50].side[0].state = FLOW_TCP_SYN;
 	n->worker[0].flows->records[99].side[0].proto = 17;
-	q = nat_query_new(n, NAT_QUERY_SHOW, f);
+	q = query(n, NAT_QUERY_SHOW, f);
 	assert_int_equal(read_all(n, 2, q, rows, 10), want);
 	nat_query_free(q);
-	q = nat_query_new(n, NAT_QUERY_CLEAR, f);
+	q = query(n, NAT_QUERY_CLEAR, f);
 	do {
 		nat_sweep_run(&n->worker[0]);
 		nat_sweep_run(&n->worker[1]);
@@ -273,7 +283,7 @@ static void check_filter(const struct nat_filter *f, unsigned int want)
 	assert_int_equal(ended, want);
 	assert_int_equal(n->seen[0].ended + n->seen[1].ended, want);
 	assert_int_equal(n->worker[0].counters.cleared + n->worker[1].counters.cleared, want);
-	q = nat_query_new(n, NAT_QUERY_SHOW, f);
+	q = query(n, NAT_QUERY_SHOW, f);
 	assert_int_equal(read_all(n, 2, q, rows, 10), 0);
 	nat_query_free(q);
 	nat_done(n);
@@ -324,7 +334,7 @@ static void test_filters(void **state)
 static void test_slice_and_back_pressure(void **state)
 {
 	struct nat_ruleset *rules = ruleset(1);
-	struct nat *n = nat_of(1, 2000, rules);
+	struct rig *n = nat_of(1, 2000, rules);
 	const struct nat_filter any = NAT_FILTER_ANY;
 	struct nat_flow *rows = calloc(4000, sizeof(*rows));
 	struct nat_filter none = NAT_FILTER_ANY;
@@ -335,8 +345,8 @@ static void test_slice_and_back_pressure(void **state)
 	for (uint32_t i = 0; i < 2000; i++)
 		add_numbered(&n->worker[0], i, i, 0);
 	n->worker[0].ms_mul = 0; /* no pass seems late */
-	q[0] = nat_query_new(n, NAT_QUERY_SHOW, &any);
-	q[1] = nat_query_new(n, NAT_QUERY_SHOW, &any);
+	q[0] = query(n, NAT_QUERY_SHOW, &any);
+	q[1] = query(n, NAT_QUERY_SHOW, &any);
 	nat_sweep_run(&n->worker[0]);
 	assert_int_equal(nat_query_read(q[0], rows, 4000, &got), 1);
 	assert_in_range(got, 1, NAT_SWEEP_MAX);
@@ -356,7 +366,7 @@ static void test_slice_and_back_pressure(void **state)
 	/* A worker that sleeps between its passes takes more at once. */
 	n->worker[0].ms_mul = UINT64_MAX; /* every pass seems late */
 	none.port = 1;
-	q[0] = nat_query_new(n, NAT_QUERY_SHOW, &none);
+	q[0] = query(n, NAT_QUERY_SHOW, &none);
 	while (nat_query_read(q[0], rows, 4000, &got) > 0) {
 		nat_sweep_run(&n->worker[0]);
 		asleep++;
@@ -372,7 +382,7 @@ static void test_slice_and_back_pressure(void **state)
 static void test_abandoned(void **state)
 {
 	struct nat_ruleset *rules = ruleset(1);
-	struct nat *n = nat_of(2, 1000, rules);
+	struct rig *n = nat_of(2, 1000, rules);
 	const struct nat_filter any = NAT_FILTER_ANY;
 	struct nat_query *q[NAT_QUERIES_MAX];
 	struct nat_flow *rows = calloc(2000, sizeof(*rows));
@@ -382,24 +392,24 @@ static void test_abandoned(void **state)
 		add_numbered(&n->worker[i % 2], i, i, 0);
 	for (unsigned int round = 0; round < 3; round++) {
 		for (unsigned int i = 0; i < NAT_QUERIES_MAX; i++)
-			assert_non_null(q[i] = nat_query_new(n, NAT_QUERY_SHOW, &any));
+			assert_non_null(q[i] = query(n, NAT_QUERY_SHOW, &any));
 		errno = 0;
-		assert_null(nat_query_new(n, NAT_QUERY_SHOW, &any));
+		assert_null(query(n, NAT_QUERY_SHOW, &any));
 		assert_int_equal(errno, EBUSY);
 		for (unsigned int i = 0; i < NAT_QUERIES_MAX; i++)
 			nat_query_free(q[i]);
-		assert_null(nat_query_new(n, NAT_QUERY_SHOW, &any));
+		assert_null(query(n, NAT_QUERY_SHOW, &any));
 		nat_sweep_run(&n->worker[0]);
-		assert_null(nat_query_new(n, NAT_QUERY_SHOW, &any)); /* the second sleeps */
+		assert_null(query(n, NAT_QUERY_SHOW, &any)); /* the second sleeps */
 		nat_sweep_run(&n->worker[1]);
 	}
-	q[0] = nat_query_new(n, NAT_QUERY_SHOW, &any);
+	q[0] = query(n, NAT_QUERY_SHOW, &any);
 	assert_int_equal(read_all(n, 2, q[0], rows, 2000), 1000);
 	nat_query_free(q[0]);
 	nat_query_free(NULL);
 	/* The workers are stopped with queries open: nobody answers, and nothing is left behind. */
-	q[0] = nat_query_new(n, NAT_QUERY_SHOW, &any);
-	q[1] = nat_query_new(n, NAT_QUERY_CLEAR, &any);
+	q[0] = query(n, NAT_QUERY_SHOW, &any);
+	q[1] = query(n, NAT_QUERY_CLEAR, &any);
 	nat_sweep_run(&n->worker[0]);
 	nat_query_free(q[0]);
 	nat_query_free(q[1]);
@@ -411,7 +421,7 @@ static void test_abandoned(void **state)
 static void test_new_rules(void **state)
 {
 	struct nat_ruleset *old = ruleset(1), *new = ruleset(2);
-	struct nat *n = nat_of(1, 1000, old);
+	struct rig *n = nat_of(1, 1000, old);
 	struct nat_worker *w = &n->worker[0];
 	const struct nat_filter any = NAT_FILTER_ANY;
 	struct nat_flow *rows = calloc(2000, sizeof(*rows));
@@ -432,7 +442,7 @@ static void test_new_rules(void **state)
 	/* What begins now is of the new rules, and not looked at, odd or not. */
 	for (uint32_t i = 900; i < 1000; i++)
 		add_numbered(w, i, i, 1);
-	q = nat_query_new(n, NAT_QUERY_SHOW, &any);
+	q = query(n, NAT_QUERY_SHOW, &any);
 	nat_query_free(q);
 	while (!nat_sweep_through(w, 2)) {
 		nat_sweep_run(w);
@@ -444,7 +454,7 @@ static void test_new_rules(void **state)
 	assert_false(n->seen[0].out_of_order);
 	assert_int_equal(n->seen[0].ended, 450);
 	assert_int_equal(w->counters.cleared, 450);
-	q = nat_query_new(n, NAT_QUERY_SHOW, &any);
+	q = query(n, NAT_QUERY_SHOW, &any);
 	assert_int_equal(read_all(n, 1, q, rows, 2000), 100 + 900 * 8 / 10 - 450);
 	for (unsigned int i = 0; i < 370; i++) {
 		odd += strcmp(rows[i].rule, "rule-1-v2") == 0;
@@ -481,10 +491,10 @@ static void *loop_main(void *arg)
 
 		w->now_ms++;
 		if (published != w->rules) {
-			w->nat->seen[w->index].old = w->rules;
-			w->nat->seen[w->index].last_kind = 0;
+			rig_of(w->nat)->seen[w->index].old = w->rules;
+			rig_of(w->nat)->seen[w->index].last_kind = 0;
 			w->rules = published;
-			nat_sweep_rules(w, w->nat->seen[w->index].old);
+			nat_sweep_rules(w, rig_of(w->nat)->seen[w->index].old);
 		}
 		for (unsigned int i = 0; i < 8; i++) {
 			uint32_t r = STABLE + (uint32_t)(unit_random(&l->random) % (CAPACITY - STABLE));
@@ -501,7 +511,7 @@ static void *loop_main(void *arg)
 	return NULL;
 }
 
-static void loops_start(struct loop *l, struct nat *n, const struct nat_ruleset *rules, uint64_t seed)
+static void loops_start(struct loop *l, struct rig *n, const struct nat_ruleset *rules, uint64_t seed)
 {
 	for (unsigned int i = 0; i < WORKERS_MAX; i++) {
 		for (uint32_t r = 0; r < STABLE; r++)
@@ -551,7 +561,7 @@ static void check_whole(struct nat_query *q)
 static void test_threads(void **state)
 {
 	struct nat_ruleset *rules = ruleset(1), *old = NULL;
-	struct nat *n = nat_of(WORKERS_MAX, CAPACITY, rules);
+	struct rig *n = nat_of(WORKERS_MAX, CAPACITY, rules);
 	struct loop loops[WORKERS_MAX];
 	uint64_t random = unit_seed();
 	const struct nat_filter any = NAT_FILTER_ANY;
@@ -568,7 +578,7 @@ static void test_threads(void **state)
 		if (open[k] != NULL && unit_random(&random) % 2 == 0)
 			nat_query_read(open[k], rows, 50, &got);
 		nat_query_free(open[k]);
-		open[k] = unit_random(&random) % 4 != 0 ? nat_query_new(n, NAT_QUERY_SHOW, &any) : NULL;
+		open[k] = unit_random(&random) % 4 != 0 ? query(n, NAT_QUERY_SHOW, &any) : NULL;
 		if (old == NULL && unit_random(&random) % 2 == 0) {
 			struct nat_ruleset *new = ruleset(rules->version + 1);
 
@@ -577,7 +587,7 @@ static void test_threads(void **state)
 			for (unsigned int i = 0; i < WORKERS_MAX; i++)
 				atomic_store(&loops[i].published, new);
 		}
-		while ((q = nat_query_new(n, NAT_QUERY_SHOW, &any)) == NULL)
+		while ((q = query(n, NAT_QUERY_SHOW, &any)) == NULL)
 			usleep(100);
 		check_whole(q);
 		nat_query_free(q);
