@@ -31,8 +31,13 @@ enum flow_kind { FLOW_FREE, FLOW_SESSION, FLOW_BINDING, FLOW_HOST };
 
 /* flow_side.flags */
 #define FLOW_F_NAT 0x01	   /* the tuple changes */
-#define FLOW_F_TRACKED 0x02 /* TCP: each packet goes through flow_tcp_step(), not just SYN, FIN, RST */
+/* TCP: each packet goes through flow_tcp_step(), not just those whose flags among SYN, FIN, RST and ACK
+ * are not ACK alone. flow_tcp_step() keeps it; who makes a session sets it for TCP. */
+#define FLOW_F_TRACKED 0x02
 #define FLOW_F_NO_REFRESH 0x04 /* packets of this side do not keep the session (RFC 4787 REQ-6) */
+#define FLOW_F_ACKED 0x08 /* flow_tcp_step()'s own: the side has acknowledged */
+#define FLOW_F_FIN 0x10	  /* ...has sent its FIN */
+#define FLOW_F_SYN 0x20	  /* ...the reply side: has sent its SYN */
 
 struct flow_side {
 	/* Bytes of IP packets in the low 56 bits, packets modulo 256 in the high 8; and packets / 256.

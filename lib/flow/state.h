@@ -3,9 +3,13 @@
  * The life of a session: TCP after RFC 6146 3.5.2 and RFC 7857 2, everything else by its idle time.
  * Pure functions of a record; the worker that owns it calls them.
  *
- * Beside RFC 6146: a connection whose SYNs crossed or were answered is established only once both
- * ends have acknowledged (FLOW_TCP_OPENING till then), so that a flood of SYNs that servers answer
- * does not get the long timer.
+ * Beside RFC 6146:
+ * - A connection whose SYNs crossed or were answered is established only once both ends have
+ *   acknowledged (FLOW_TCP_OPENING till then), so that a flood of SYNs that servers answer does not get
+ *   the long timer.
+ * - A RST ends a session in every state, not only an established one (RFC 7857 2.2), and what brings it
+ *   back brings it back to where it was, FINs included.
+ * - A SYN on a session that is closed or reset opens it anew: ports are reused within TIME-WAIT.
  */
 #ifndef FLOW_STATE_H
 #define FLOW_STATE_H
@@ -42,16 +46,16 @@ uint32_t flow_timeout_ms(const struct flow_timeouts *t, uint8_t proto, enum flow
  * refreshes. Modulo 2^32. */
 uint32_t flow_deadline_ms(const struct flow_timeouts *t, const struct flow_record *r);
 
-/* One side's window for the checks (after "Real Stateful TCP Packet Filtering in IP Filter", G. van
- * Rooij, as Linux and pf do them). */
+/* What a side has sent and allowed, for the checks (after "Real Stateful TCP Packet Filtering in IP
+ * Filter", G. van Rooij, as Linux and pf do them). Zero: nothing seen yet. window.c. */
 struct flow_window {
 	struct {
 		uint32_t end;	  /* highest sequence number sent, plus one */
 		uint32_t max_end; /* highest that the other end allowed */
-		uint32_t max_win; /* largest window advertised, scaled; 0: nothing seen yet */
+		uint32_t max_ack; /* highest that it acknowledged */
+		uint16_t win;	  /* largest window advertised, as in the header */
 		uint8_t scale;	  /* of its window option */
-		bool scale_seen;
-		uint16_t spare;
+		uint8_t flags;	  /* window.c's own */
 	} side[2];
 };
 static_assert(sizeof(struct flow_window) == 32, "half a cache line");
@@ -66,7 +70,7 @@ struct flow_tcp {
 	uint32_t len; /* of the segment's data, from the IP header's length */
 };
 /* Reads the header and, of SYNs, the options, within the first segment. l4_offset from the frame's
- * start, ip_len: length of IP header and payload. 0 or -EBADMSG. */
+ * start. The data of a first fragment counts as the most that its packet may have. 0 or -EBADMSG. */
 struct rte_mbuf;
 int flow_tcp_parse(const struct rte_mbuf *m, unsigned int l4_offset, struct flow_tcp *ret_tcp);
 
@@ -83,10 +87,13 @@ int flow_tcp_opens(uint8_t flags);
 enum flow_state flow_state_first(uint8_t proto, uint8_t tcp_flags);
 
 /*
- * A TCP packet on a session's side: moves the state on both sides, refreshes seen_ms of its side where
- * the packet keeps the session (RFC 7857 2.2: not an RST from the side that opened; nothing dropped
- * does), and moves the window. w NULL: windows are not checked. ret_earlier: the session now ends
- * sooner than its timer may know (FIN, RST): the caller arms it again at flow_deadline_ms().
+ * A TCP packet on a session's side, the first one too: moves the state on both sides, keeps their
+ * FLOW_F_TRACKED, refreshes seen_ms of its side where the packet keeps the session, and moves the window.
+ * w NULL: windows are not checked.
+ *
+ * Nothing that is dropped refreshes, nor does a RST (RFC 7857 7.1), whose first starts the short timer,
+ * nor what comes once both ends have sent their FIN (RFC 6146 3.5.2.2). ret_earlier: the session now
+ * ends sooner than its timer may know: the caller arms it again at flow_deadline_ms().
  */
 enum flow_tcp_verdict flow_tcp_step(struct flow_record *r, enum flow_dir dir,
 	const struct flow_tcp *tcp, struct flow_window *w, uint32_t now_ms, bool *ret_earlier);
