@@ -6,6 +6,7 @@
 #ifndef FLOW_KEY_H
 #define FLOW_KEY_H
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -18,9 +19,11 @@
  * equal tuples are equal memory. */
 struct flow_tuple {
 	struct ip_addr src, dst;
-	uint8_t proto;
 	rte_be16_t sport, dport; /* ICMP queries: both the identifier; without ports 0 */
-} __attribute__((packed, aligned(2)));
+	uint8_t proto;
+	uint8_t zero;
+};
+static_assert(sizeof(struct flow_tuple) == 40, "a tuple has no padding");
 
 /* Keys for the lookup: one AES block, and three. Padding is zero. */
 struct flow_key4 {

@@ -40,6 +40,8 @@ struct flow_table_conf {
 	uint8_t secret[16]; /* random (getrandom); fixed in tests */
 };
 
+#define FLOW_CAPACITY_MAX (1u << 30)
+
 /* NULL with errno. Memory by base/mem.h: huge pages where there are some. */
 struct flow_table *flow_table_new(const struct flow_table_conf *conf);
 void flow_table_free(struct flow_table *t); /* NULL is legal */
@@ -69,9 +71,10 @@ int flow_insert(struct flow_table *t, uint32_t record, uint32_t hash_original, u
 /* Takes a record out of table and wheel, wherever it was, and frees it. */
 void flow_remove(struct flow_table *t, uint32_t record);
 
-/* Wakes the record not before the deadline and at most FLOW_TICK_MS + FLOW_WHEEL_LATE_MS after it;
- * replaces an earlier timer. Deadlines beyond the wheel wake early: the caller looks at the record
- * anyway. Clock: milliseconds, modulo 2^32. */
+/* Wakes the record not before the deadline and less than FLOW_TICK_MS after it, where flow_timer_due()
+ * is called as often and with as much room as there are records due; replaces an earlier timer.
+ * Deadlines beyond the wheel (2 h 19 min) wake early, and so does what is armed before the first
+ * flow_timer_due(): the caller looks at the record anyway. Clock: milliseconds, modulo 2^32. */
 #define FLOW_TICK_MS 1024
 void flow_timer_arm(struct flow_table *t, uint32_t record, uint32_t deadline_ms);
 /*

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The table's hash: keyed, so that who chooses tuples cannot choose buckets. AES rounds under the
+ * secret where the processor has them (three: after two, differences in four bytes can still leave a
+ * column of the state alone); else SipHash-1-3 (Aumasson and Bernstein, 2012). A table uses one.
+ */
+#include "flow/table_priv.h"
+
+static inline uint64_t rotate(uint64_t x, unsigned int by)
+{
+	return x << by | x >> (64 - by);
+}
+
+static inline void sip_round(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[1] = rotate(v[1], 13) ^ v[0];
+	v[0] = rotate(v[0], 32);
+	v[2] += v[3];
+	v[3] = rotate(v[3], 16) ^ v[2];
+	v[0] += v[3];
+	v[3] = rotate(v[3], 21) ^ v[0];
+	v[2] += v[1];
+	v[1] = rotate(v[1], 17) ^ v[2];
+	v[2] = rotate(v[2], 32);
+}
+
+/* SipHash-1-3 of `words` 64-bit words; the length is fixed for each kind of key, and so is not mixed
+ * in but by `words`. */
+static uint32_t sip_hash(const uint8_t secret[16], const void *key, unsigned int words)
+{
+	uint64_t k[2], m, v[4];
+
+	memcpy(k, secret, sizeof(k));
+	v[0] = k[0] ^ 0x736f6d6570736575u;
+	v[1] = k[1] ^ 0x646f72616e646f6du;
+	v[2] = k[0] ^ 0x6c7967656e657261u;
+	v[3] = k[1] ^ 0x7465646279746573u;
+	for (unsigned int i = 0; i <= words; i++) {
+		m = (uint64_t)words << 59;
+		if (i < words)
+			memcpy(&m, (const uint8_t *)key + 8 * i, 8);
+		v[3] ^= m;
+		sip_round(v);
+		v[0] ^= m;
+	}
+	v[2] ^= 0xff;
+	for (unsigned int i = 0; i < 3; i++)
+		sip_round(v);
+	m = v[0] ^ v[1] ^ v[2] ^ v[3];
+	return (uint32_t)(m ^ m >> 32);
+}
+
+static void hash4_burst_sip(const struct flow_table *t, const struct flow_key4 *keys,
+	uint32_t *ret_hash, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		ret_hash[i] = sip_hash(t->secret, &keys[i], sizeof(keys[i]) / 8);
+		flow_prefetch(t, ret_hash[i]);
+	}
+}
+
+static void hash6_burst_sip(const struct flow_table *t, const struct flow_key6 *keys,
+	uint32_t *ret_hash, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		ret_hash[i] = sip_hash(t->secret, &keys[i], sizeof(keys[i]) / 8);
+		flow_prefetch(t, ret_hash[i]);
+	}
+}
+
+#ifdef __SSE2__
+#define AES __attribute__((target("aes,sse4.2")))
+
+AES static inline __m128i aes_rounds(__m128i x, __m128i secret, unsigned int rounds)
+{
+	for (unsigned int i = 0; i < rounds; i++)
+		x = _mm_aesenc_si128(x, secret);
+	return x;
+}
+
+AES static void hash4_burst_aes(const struct flow_table *t, const struct flow_key4 *keys,
+	uint32_t *ret_hash, unsigned int n)
+{
+	const __m128i secret = _mm_loadu_si128((const __m128i *)t->secret);
+
+	for (unsigned int i = 0; i < n; i++) {
+		__m128i x = _mm_load_si128((const __m128i *)&keys[i]);
+
+		x = aes_rounds(_mm_xor_si128(x, secret), secret, 3);
+		ret_hash[i] = (uint32_t)_mm_cvtsi128_si32(x);
+		rte_prefetch0(&t->buckets[bucket_home(t->n_buckets, ret_hash[i])]);
+	}
+}
+
+/* A chain over three blocks. Two rounds stand between blocks: what may cancel there is a difference
+ * that the attacker guesses under an unknown key, 2^-30 at best. */
+AES static void hash6_burst_aes(const struct flow_table *t, const struct flow_key6 *keys,
+	uint32_t *ret_hash, unsigned int n)
+{
+	const __m128i secret = _mm_loadu_si128((const __m128i *)t->secret);
+
+	for (unsigned int i = 0; i < n; i++) {
+		const __m128i *block = (const __m128i *)&keys[i];
+		__m128i x = _mm_xor_si128(_mm_load_si128(block), secret);
+
+		x = _mm_xor_si128(aes_rounds(x, secret, 2), _mm_load_si128(block + 1));
+		x = _mm_xor_si128(aes_rounds(x, secret, 2), _mm_load_si128(block + 2));
+		x = aes_rounds(x, secret, 3);
+		ret_hash[i] = (uint32_t)_mm_cvtsi128_si32(x);
+		rte_prefetch0(&t->buckets[bucket_home(t->n_buckets, ret_hash[i])]);
+	}
+}
+#endif
+
+void hash4_burst(const struct flow_table *t, const struct flow_key4 *keys, uint32_t *ret_hash,
+	unsigned int n)
+{
+#ifdef __SSE2__
+	if (likely(t->priv->aes)) {
+		hash4_burst_aes(t, keys, ret_hash, n);
+		return;
+	}
+#endif
+	hash4_burst_sip(t, keys, ret_hash, n);
+}
+
+void hash6_burst(const struct flow_table *t, const struct flow_key6 *keys, uint32_t *ret_hash,
+	unsigned int n)
+{
+#ifdef __SSE2__
+	if (likely(t->priv->aes)) {
+		hash6_burst_aes(t, keys, ret_hash, n);
+		return;
+	}
+#endif
+	hash6_burst_sip(t, keys, ret_hash, n);
+}
+
+uint32_t flow_hash(const struct flow_table *t, const struct flow_tuple *key)
+{
+	uint32_t hash;
+
+	if (key->src.family == IP_V4) {
+		struct flow_key4 k = flow_key4_of_tuple(key);
+
+		hash4_burst(t, &k, &hash, 1);
+	} else {
+		struct flow_key6 k = flow_key6_of_tuple(key);
+
+		hash6_burst(t, &k, &hash, 1);
+	}
+	return hash;
+}
+
+uint32_t hash_side(const struct flow_table *t, const struct flow_side *s)
+{
+	uint32_t hash;
+
+	if (s->family == IP_V4) {
+		struct flow_key4 k = {.src = s->v4.src, .dst = s->v4.dst, .sport = s->sport,
+			.dport = s->dport, .proto = s->proto};
+
+		hash4_burst(t, &k, &hash, 1);
+	} else {
+		struct flow_key6 k = {.sport = s->sport, .dport = s->dport, .proto = s->proto};
+
+		memcpy(k.src, s->v6.src, sizeof(k.src));
+		memcpy(k.dst, s->v6.dst, sizeof(k.dst));
+		hash6_burst(t, &k, &hash, 1);
+	}
+	return hash;
+}
+
+void flow_prefetch(const struct flow_table *t, uint32_t hash)
+{
+	rte_prefetch0(&t->buckets[bucket_home(t->n_buckets, hash)]);
+}
