@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <jansson.h>
 #include <rte_ether.h>
@@ -20,8 +21,9 @@ struct ctl_context;
 
 #define CTL_SCHEMA 1
 #define CTL_WORDS_MAX 32	 /* in a request */
-#define CTL_ARGS_MAX 6
+#define CTL_ARGS_MAX 16
 #define CTL_COLUMNS_MAX 40
+#define CTL_USAGE_LEN 400
 #define CTL_SLICE_ROWS 128	 /* about a millisecond's work: then others have their turn */
 
 enum ctl_arg_type {
@@ -61,22 +63,29 @@ struct ctl_column {
 	const char *unit; /* "s", "ms", "bytes", "percent" or "" */
 };
 
+enum ctl_run { CTL_END, CTL_MORE, CTL_WAIT };
+
 struct ctl_call;
 
 struct ctl_command {
-	const char *words; /* "show bgp summary"; no command's are the beginning of another's */
+	/* "show bgp summary". May be the beginning of another's where it has keywords and flags alone:
+	 * "show flows", "show flows summary". */
+	const char *words;
 	const char *help;
-	bool record; /* one row that is better shown as a list of fields */
+	bool record;  /* one row that is better shown as a list of fields */
+	bool changes; /* not only looks: for root and nvad's own user alone */
 	const struct ctl_arg *args;
 	unsigned int n_args;
 	const struct ctl_column *columns;
 	unsigned int n_columns;
 	/*
-	 * Emits rows. Returns 0 at the end; 1 where ctl_slice_full() said so and there is more: then
-	 * it is called again, with call->state as it left it; -1 after ctl_fail().
+	 * Emits rows. Returns CTL_END; CTL_MORE where ctl_slice_full() said so and there is more: then
+	 * it is called again, with call->state as it left it; CTL_WAIT where there will be more that
+	 * is not there yet: then it is called again in a millisecond; -1 after ctl_fail().
 	 * Between two calls anything may change: keep keys in the state, not pointers into modules.
 	 */
 	int (*run)(struct ctl_call *call);
+	void (*end)(void *state); /* frees call->state, whichever way the call ended; NULL: free() */
 };
 
 struct ctl_table {
@@ -94,12 +103,13 @@ struct ctl_call {
 	const char *words[CTL_WORDS_MAX];    /* what CTL_ARG_WORDS took */
 	unsigned int n_words;
 
-	void *state; /* the handler's own; free()d at the end */
+	void *state; /* the handler's own; command->end()ed */
+	uid_t uid;   /* who asks */
 
 	json_t *rows, *row;
 	bool failed_memory;
 	bool truncated; /* a limit of the command's was reached: the listing is not whole */
-	char error_code[24], error[256], hint[256];
+	char error_code[24], error[400], hint[CTL_USAGE_LEN];
 };
 
 /* --- words.c --- */

@@ -137,13 +137,14 @@ static bool in_group(int fd, gid_t group)
 	return found;
 }
 
-bool ctl_listen_allows(const struct ctl_listen *l, int client_fd)
+bool ctl_listen_allows(const struct ctl_listen *l, int client_fd, uid_t *ret_uid)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
 	if (getsockopt(client_fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return false;
+	*ret_uid = cred.uid;
 	if (cred.uid == 0 || cred.uid == geteuid())
 		return true;
 	return l->has_group && (cred.gid == l->group || in_group(client_fd, l->group));

@@ -21,7 +21,7 @@ int ctl_listen_open(struct ctl_listen *l, const char *path, const char *group, c
 	size_t err_len);
 /* Removes the file where it is still ours; does not close fd. */
 void ctl_listen_remove(struct ctl_listen *l);
-/* Whether the process at the other end may give commands: root, our own user, or the group. */
-bool ctl_listen_allows(const struct ctl_listen *l, int client_fd);
+/* Whether the process at the other end may ask: root, our own user, or the group; and who it is. */
+bool ctl_listen_allows(const struct ctl_listen *l, int client_fd, uid_t *ret_uid);
 
 #endif

@@ -20,12 +20,16 @@
 #include "ctl/ctl.h"
 #include "ctl/listen.h"
 
+#define WAIT_US 1000 /* before a call that waits is asked again */
+
 struct client {
 	struct client *next, **prev;
 	struct ctl *ctl;
 	struct bufferevent *bev;
 	struct ctl_call call;
 	json_t *request; /* what call's words point into */
+	struct event *again; /* of a call that waits for its rows */
+	uid_t uid;
 	bool running;	 /* the call has slices left */
 	bool closing;	 /* close once the output is gone */
 	bool eof;	 /* the client sends no more */
@@ -48,6 +52,7 @@ static void call_end(struct client *c)
 	json_decref(c->request);
 	c->request = NULL;
 	c->running = false;
+	event_del(c->again);
 }
 
 static void client_free(struct client *c)
@@ -58,6 +63,7 @@ static void client_free(struct client *c)
 		c->next->prev = c->prev;
 	c->ctl->n_clients--;
 	bufferevent_free(c->bev);
+	event_free(c->again);
 	free(c);
 }
 
@@ -76,8 +82,13 @@ static void send_reply(struct client *c, json_t *reply)
 /* One slice of the call. */
 static void run_slice(struct client *c)
 {
+	static const struct timeval pause = {.tv_usec = WAIT_US};
 	int ret = c->call.command->run(&c->call);
 
+	if (ret == CTL_WAIT && json_array_size(c->call.rows) == 0) {
+		event_add(c->again, &pause);
+		return;
+	}
 	if (ret < 0)
 		send_reply(c, ctl_reply_error(c->call.error_code, c->call.error, c->call.hint));
 	else
@@ -86,12 +97,26 @@ static void run_slice(struct client *c)
 		call_end(c);
 }
 
+/* Who asks for a change must be root or nvad itself; the socket's group may look. */
+static int check_permission(struct client *c)
+{
+	const struct ctl_command *command = c->call.command;
+
+	c->call.uid = c->uid;
+	if (!command->changes || c->uid == 0 || c->uid == geteuid())
+		return 0;
+	return ctl_fail(&c->call, "permission", "try again as root, as in: sudo nvactl ...",
+		"'%s' is for root and nvad's own user, not for uid %u", command->words,
+		(unsigned int)c->uid);
+}
+
 static void run_line(struct client *c, const char *line, size_t len)
 {
 	const struct ctl_server_conf *conf = &c->ctl->conf;
 
 	c->running = true;
-	if (ctl_request_parse(line, len, conf->table, conf->context, &c->call, &c->request) < 0) {
+	if (ctl_request_parse(line, len, conf->table, conf->context, &c->call, &c->request) < 0 ||
+		check_permission(c) < 0) {
 		send_reply(c, ctl_reply_error(c->call.error_code, c->call.error, c->call.hint));
 		call_end(c);
 		return;
@@ -107,6 +132,9 @@ static void client_step(struct client *c)
 	char *line;
 
 	if (evbuffer_get_length(bufferevent_get_output(c->bev)) > 0)
+		return;
+	/* Its timer calls, whatever else the client says meanwhile. */
+	if (event_pending(c->again, EV_TIMEOUT, NULL))
 		return;
 	if (c->closing) {
 		client_free(c);
@@ -135,6 +163,13 @@ static void client_step(struct client *c)
 static void on_ready(struct bufferevent *bev, void *arg)
 {
 	(void)bev;
+	client_step(arg);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
 	client_step(arg);
 }
 
@@ -183,10 +218,11 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	struct timeval read_tv = ms_to_timeval(ctl->conf.read_timeout_ms);
 	struct timeval write_tv = ms_to_timeval(ctl->conf.write_timeout_ms);
 	struct client *c;
+	uid_t uid;
 	(void)sa;
 	(void)sa_len;
 
-	if (!ctl_listen_allows(&ctl->listen, fd)) {
+	if (!ctl_listen_allows(&ctl->listen, fd, &uid)) {
 		refuse(fd, "denied", "you may not use this socket",
 			"become root, or join the group of system.socket_group");
 		return;
@@ -201,12 +237,19 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 		return;
 	}
 	c->ctl = ctl;
+	c->uid = uid;
+	c->again = evtimer_new(evconnlistener_get_base(listener), on_again, c);
 	/* Callbacks from the loop only: then freeing a client in one of them is safe. */
 	c->bev = bufferevent_socket_new(evconnlistener_get_base(listener), fd,
 		BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
-	if (c->bev == NULL) {
+	if (c->bev == NULL || c->again == NULL) {
+		if (c->again != NULL)
+			event_free(c->again);
+		if (c->bev != NULL)
+			bufferevent_free(c->bev); /* closes fd */
+		else
+			evutil_closesocket(fd);
 		free(c);
-		evutil_closesocket(fd);
 		return;
 	}
 	bufferevent_setcb(c->bev, on_ready, on_ready, on_event, c);

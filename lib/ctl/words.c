@@ -135,6 +135,25 @@ static int match_word(struct ctl_call *call, struct match *m, const char *word)
 	return 0;
 }
 
+/* Whether a word belongs to the command's own words. Where a command is whole, it may go on to a longer
+ * one ("show flows", "show flows summary"), but the names of its arguments come first. */
+static bool goes_on(const struct match *m, const char *word)
+{
+	char words[64][WORD_LEN];
+	unsigned int n;
+
+	if (m->whole == NULL)
+		return true;
+	for (unsigned int i = 0; i < m->whole->n_args; i++)
+		if (strncmp(m->whole->args[i].name, word, strlen(word)) == 0)
+			return false;
+	n = next_words(m, words);
+	for (unsigned int i = 0; i < n; i++)
+		if (strncmp(words[i], word, strlen(word)) == 0)
+			return true;
+	return false;
+}
+
 /* --- arguments --- */
 
 static int arg_index(const struct ctl_command *c, const char *name)
@@ -206,7 +225,7 @@ static int set_value(struct ctl_call *call, unsigned int i, const char *text)
 int ctl_call_set(struct ctl_call *call, const char *name, const char *text)
 {
 	int i = arg_index(call->command, name);
-	char usage[160];
+	char usage[CTL_USAGE_LEN];
 
 	ctl_command_usage(call->command, usage, sizeof(usage));
 	if (i < 0 || call->command->args[i].type == CTL_ARG_WORDS)
@@ -219,7 +238,7 @@ int ctl_call_set(struct ctl_call *call, const char *name, const char *text)
 
 int ctl_call_check(struct ctl_call *call)
 {
-	char usage[160];
+	char usage[CTL_USAGE_LEN];
 
 	for (unsigned int i = 0; i < call->command->n_args; i++) {
 		if (!call->command->args[i].required || call->args[i].set)
@@ -261,7 +280,7 @@ static int arg_for_word(const struct ctl_call *call, const char *word)
 
 static int take_args(struct ctl_call *call, const char *const *words, unsigned int n)
 {
-	char usage[160];
+	char usage[CTL_USAGE_LEN];
 
 	ctl_command_usage(call->command, usage, sizeof(usage));
 	for (unsigned int k = 0; k < n; k++) {
@@ -302,7 +321,7 @@ int ctl_call_init(struct ctl_call *call, const struct ctl_table *table,
 		return take_args(call, words, n_words - 1);
 	}
 	match_init(&m, table);
-	while (m.whole == NULL && k < n_words)
+	while (k < n_words && goes_on(&m, words[k]))
 		if (match_word(call, &m, words[k++]) < 0)
 			return -1;
 	if (m.whole == NULL) {
@@ -315,7 +334,10 @@ int ctl_call_init(struct ctl_call *call, const struct ctl_table *table,
 
 void ctl_call_fini(struct ctl_call *call)
 {
-	free(call->state);
+	if (call->state != NULL && call->command->end != NULL)
+		call->command->end(call->state);
+	else
+		free(call->state);
 	json_decref(call->rows);
 	*call = (struct ctl_call){0};
 }
@@ -362,10 +384,10 @@ void ctl_command_usage(const struct ctl_command *c, char *buf, size_t len)
 int ctl_run_help(struct ctl_call *call)
 {
 	struct match m;
-	char text[160];
+	char text[CTL_USAGE_LEN];
 
 	match_init(&m, call->table);
-	for (unsigned int i = 0; i < call->n_words && m.whole == NULL; i++)
+	for (unsigned int i = 0; i < call->n_words && goes_on(&m, call->words[i]); i++)
 		if (match_word(call, &m, call->words[i]) < 0)
 			return -1;
 	for (unsigned int i = 0; i < call->table->n; i++) {
@@ -390,13 +412,32 @@ int ctl_run_help(struct ctl_call *call)
 	return 0;
 }
 
-static void complete_args(struct ctl_call *call, const struct ctl_command *c)
+/* What may stand behind the arguments of a command that are there: its other arguments, or the value
+ * that the last one still wants. */
+static void complete_args(struct ctl_call *call, const struct ctl_command *c, const char *const *words,
+	unsigned int n)
 {
+	struct ctl_call seen = {.command = c};
+
+	if (call->rows == NULL)
+		call->rows = json_array();
+	for (unsigned int k = 0; k < n; k++) {
+		int i = arg_for_word(&seen, words[k]);
+
+		if (i < 0 || c->args[i].type == CTL_ARG_WORDS)
+			continue;
+		seen.args[i].set = true;
+		if (!c->args[i].keyword || ++k < n)
+			continue;
+		if (c->args[i].complete != NULL)
+			c->args[i].complete(call->context, call->rows);
+		return;
+	}
 	for (unsigned int i = 0; i < c->n_args; i++) {
 		const struct ctl_arg *a = &c->args[i];
 
-		if (call->rows == NULL)
-			call->rows = json_array();
+		if (seen.args[i].set)
+			continue;
 		if (a->type == CTL_ARG_FLAG || a->keyword) {
 			ctl_row_begin(call);
 			ctl_put_str(call, "word", a->name);
@@ -411,18 +452,16 @@ static void complete_args(struct ctl_call *call, const struct ctl_command *c)
 int ctl_run_complete(struct ctl_call *call)
 {
 	char words[64][WORD_LEN];
+	unsigned int n, taken = 0;
 	struct match m;
-	unsigned int n;
 
 	match_init(&m, call->table);
-	for (unsigned int i = 0; i < call->n_words && m.whole == NULL; i++)
-		if (match_word(call, &m, call->words[i]) < 0)
+	for (; taken < call->n_words && goes_on(&m, call->words[taken]); taken++)
+		if (match_word(call, &m, call->words[taken]) < 0)
 			return -1;
-	if (m.whole != NULL) {
-		complete_args(call, m.whole);
-		return 0;
-	}
-	n = next_words(&m, words);
+	if (m.whole != NULL)
+		complete_args(call, m.whole, call->words + taken, call->n_words - taken);
+	n = taken == call->n_words ? next_words(&m, words) : 0;
 	for (unsigned int i = 0; i < n; i++) {
 		ctl_row_begin(call);
 		ctl_put_str(call, "word", words[i]);

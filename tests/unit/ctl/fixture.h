@@ -51,6 +51,56 @@ static inline int test_run_fail(struct ctl_call *call)
 	return ctl_fail(call, "not-found", "look elsewhere", "there is no %s", "such thing");
 }
 
+/* Waits so many times before each of two rows, as one does who asks others. */
+struct test_waiting {
+	unsigned int calls, rows;
+};
+static unsigned int test_wait_calls, test_wait_ended;
+
+static inline int test_run_wait(struct ctl_call *call)
+{
+	const struct ctl_value *times = ctl_arg(call, "times");
+	struct test_waiting *w = call->state;
+
+	if (w == NULL)
+		w = call->state = calloc(1, sizeof(*w));
+	test_wait_calls++;
+	if (w->calls++ < times->number)
+		return CTL_WAIT;
+	w->calls = 0;
+	ctl_row_begin(call);
+	ctl_put_u64(call, "number", ++w->rows);
+	return w->rows < 2 ? CTL_WAIT : CTL_END;
+}
+
+static inline void test_end_wait(void *state)
+{
+	free(state);
+	test_wait_ended++;
+}
+
+static inline int test_run_change(struct ctl_call *call)
+{
+	ctl_row_begin(call);
+	ctl_put_u64(call, "number", call->uid);
+	return 0;
+}
+
+static inline void test_complete_colours(const struct ctl_context *context, json_t *rows)
+{
+	(void)context;
+	json_array_append_new(rows, json_pack("{s:s, s:s}", "word", "red", "help", "a colour"));
+	json_array_append_new(rows, json_pack("{s:s, s:s}", "word", "green", "help", "a colour"));
+}
+
+static const struct ctl_arg test_flows_args[] = {
+	{"source", CTL_ARG_PREFIX, .keyword = true, .help = "from"},
+	{"colour", CTL_ARG_NAME, .keyword = true, .help = "paint", .complete = test_complete_colours},
+	{"state", CTL_ARG_NAME, .keyword = true, .help = "state"},
+};
+static const struct ctl_arg test_wait_args[] = {
+	{"times", CTL_ARG_NUMBER, .required = true, .help = "how often"},
+};
 static const struct ctl_arg test_count_args[] = {
 	{"rows", CTL_ARG_NUMBER, .keyword = true, .help = "how many"},
 };
@@ -94,7 +144,18 @@ static const struct ctl_command test_commands[] = {
 		.n_columns = 3},
 	{"show bgp fault", "fails", .run = test_run_fail, .columns = test_echo_columns,
 		.n_columns = 3},
+	{"show flows", "flows", .run = test_run_change, .args = test_flows_args, .n_args = 3,
+		.columns = test_count_columns, .n_columns = 3},
+	{"show flows summary", "sums", .run = test_run_change, .columns = test_count_columns,
+		.n_columns = 3},
+	{"show flows worst ever", "the worst", .run = test_run_change, .columns = test_count_columns,
+		.n_columns = 3},
+	{"show wait", "waits", .run = test_run_wait, .end = test_end_wait, .args = test_wait_args,
+		.n_args = 1, .columns = test_count_columns, .n_columns = 3},
+	{"modify", "changes", .changes = true, .run = test_run_change, .columns = test_count_columns,
+		.n_columns = 3},
 };
-static const struct ctl_table test_table = {.commands = test_commands, .n = 6};
+static const struct ctl_table test_table = {.commands = test_commands,
+	.n = sizeof(test_commands) / sizeof(test_commands[0])};
 
 #endif

@@ -408,6 +408,106 @@ static void test_credentials(void **state)
 	close(pair[1]);
 }
 
+/* A command whose rows are not there yet is asked again each millisecond, not all the time; meanwhile
+ * others are served, and what its own client says waits. */
+static void test_waiting(void **state)
+{
+	int fd = connect_client(), other = connect_client();
+	uint64_t start = clock_now_ms();
+	json_t *reply;
+	(void)state;
+
+	test_wait_calls = test_wait_ended = 0;
+	SAY(fd, "{\"command\":\"show wait 50\"}\n{\"command\":\"show count\"}\n");
+	turn();
+	SAY(other, "{\"command\":\"show count\"}\n");
+	expect_rows(other, 3);
+	close(other);
+	assert_true(test_wait_calls <= 50);
+	for (unsigned int i = 0; i < 10; i++) {
+		SAY(fd, " ");
+		turn();
+	}
+	SAY(fd, "{\"command\":\"show count\"}\n");
+	reply = hear(fd);
+	assert_int_equal(json_array_size(json_object_get(reply, "rows")), 1);
+	assert_true(json_is_true(json_object_get(reply, "more")));
+	json_decref(reply);
+	reply = hear(fd);
+	assert_int_equal(json_array_size(json_object_get(reply, "rows")), 1);
+	assert_true(json_is_false(json_object_get(reply, "more")));
+	json_decref(reply);
+	assert_true(clock_now_ms() - start >= 95);
+	assert_int_equal(test_wait_calls, 102);
+	assert_int_equal(test_wait_ended, 1);
+	expect_rows(fd, 3);
+	expect_rows(fd, 3);
+	/* Gone while it waits: the call ends with its client, as with the server (teardown). */
+	SAY(fd, "{\"command\":\"show wait 1000000\"}\n");
+	other = connect_client();
+	SAY(other, "{\"command\":\"show wait 10\"}\n");
+	turn();
+	shutdown(other, SHUT_WR);
+	expect_rows(other, 1);
+	expect_rows(other, 1);
+	expect_closed(other);
+	assert_int_equal(test_wait_ended, 2);
+	close(fd);
+}
+
+/* In a child, as another user of a group: 42 where the answer holds the text. */
+static int ask_as(uid_t uid, gid_t gid, const char *line, const char *text)
+{
+	int status = 0, fd;
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct sockaddr_un sun = {.sun_family = AF_UNIX};
+		char answer[2048];
+		ssize_t n;
+
+		strcpy(sun.sun_path, path);
+		if (setgid(gid) < 0 || setuid(uid) < 0)
+			_exit(1);
+		fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+			_exit(2);
+		if (send(fd, line, strlen(line), 0) != (ssize_t)strlen(line))
+			_exit(3);
+		n = recv(fd, answer, sizeof(answer) - 1, 0);
+		answer[n > 0 ? n : 0] = '\0';
+		_exit(strstr(answer, text) != NULL ? 42 : 4);
+	}
+	for (int i = 0; i < 500 && waitpid(child, &status, WNOHANG) == 0; i++)
+		turn();
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* The group may look; what changes something is for root and our own user. */
+static void test_permission(void **state)
+{
+	struct ctl_server_conf other = conf;
+	char name[128];
+	struct ctl *second;
+	(void)state;
+
+	if (geteuid() != 0)
+		skip();
+	snprintf(name, sizeof(name), "%s/group", dir);
+	other.path = name;
+	other.group = "nogroup";
+	assert_int_equal(chmod(dir, 0755), 0);
+	second = ctl_server_new(base, &other, err, sizeof(err));
+	assert_non_null(second);
+	strcpy(path, name);
+	assert_int_equal(ask_as(65534, 65534, "{\"command\":\"show count\"}\n", "a row of some length"), 42);
+	assert_int_equal(ask_as(65534, 65534, "{\"command\":\"modify\"}\n", "\"code\":\"permission\""), 42);
+	assert_int_equal(ask_as(65534, 65534, "{\"command\":\"modify\"}\n", "not for uid 65534"), 42);
+	assert_int_equal(ask_as(0, 0, "{\"command\":\"modify\"}\n", "\"number\":0"), 42);
+	ctl_free(second);
+	snprintf(path, sizeof(path), "%s/s", dir);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -424,6 +524,8 @@ int main(void)
 		TEST(test_too_many_clients),
 		TEST(test_socket_file),
 		TEST(test_credentials),
+		TEST(test_waiting),
+		TEST(test_permission),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -25,13 +25,19 @@ static void test_commands(void **state)
 		assert_non_null(c->run);
 		assert_in_range(c->n_columns, 1, CTL_COLUMNS_MAX);
 		assert_true(c->n_args <= CTL_ARGS_MAX);
-		/* None's words are the beginning of another's, or they could not be told apart. */
+		/* Words that are the beginning of another command's: what follows must tell them apart. */
 		for (unsigned int k = 0; k < ctl_commands.n; k++) {
 			const char *w = ctl_commands.commands[k].words;
 			size_t len = strlen(c->words);
 
-			if (k != i && strncmp(w, c->words, len) == 0)
-				assert_true(w[len] != '\0' && w[len] != ' ');
+			if (k == i || strncmp(w, c->words, len) != 0 || (w[len] != '\0' && w[len] != ' '))
+				continue;
+			assert_int_equal(w[len], ' ');
+			for (unsigned int a = 0; a < c->n_args; a++) {
+				assert_true(c->args[a].keyword || c->args[a].type == CTL_ARG_FLAG);
+				assert_int_not_equal(
+					strncmp(c->args[a].name, w + len + 1, strlen(c->args[a].name)), 0);
+			}
 		}
 	}
 }

@@ -48,6 +48,26 @@ static void test_full_and_abbreviated(void **state)
 	expect_command("{\"words\":[\"?\"]}", "help");
 }
 
+/* A command that is the beginning of another, and has keywords of its own. */
+static void test_longer_command(void **state)
+{
+	(void)state;
+	expect_command("{\"command\":\"show flows\"}", "show flows");
+	expect_command("{\"command\":\"show flows summary\"}", "show flows summary");
+	expect_command("{\"words\":[\"sh\",\"fl\",\"sum\"]}", "show flows summary");
+	expect_command("{\"command\":\"show flows source 10.0.0.0/8\"}", "show flows");
+	expect_command("{\"command\":\"show flows so 10.0.0.0/8\"}", "show flows");
+	expect_command("{\"command\":\"show flows worst ever\"}", "show flows worst ever");
+	/* A value is none of the words. */
+	expect_command("{\"command\":\"show flows colour summary\"}", "show flows");
+	/* What may be a keyword is one. */
+	expect_error("{\"command\":\"show flows s\"}", "bad-argument", "'s'", "[source SOURCE]");
+	expect_error("{\"command\":\"show flows worst\"}", "incomplete", "what", "ever");
+	expect_error("{\"command\":\"show flows nonsense\"}", "bad-argument", "'nonsense'", "show flows");
+	expect_error("{\"command\":\"show flows summary state\"}", "bad-argument", "'state'", "summary");
+	expect_error("{\"words\":[\"show\",\"flows\",\"\"]}", "bad-argument", "''", "show flows");
+}
+
 static void test_errors_say_what_would_be_right(void **state)
 {
 	(void)state;
@@ -160,13 +180,43 @@ static void test_help_and_completion(void **state)
 	json_decref(r);
 
 	r = run_whole("{\"command\":\"complete show\"}");
-	assert_int_equal(json_array_size(json_object_get(r, "rows")), 3);
+	assert_int_equal(json_array_size(json_object_get(r, "rows")), 5);
 	assert_string_equal(cell(r, 2, "word"), "bgp");
 	json_decref(r);
 
 	r = run_whole("{\"command\":\"complete show count\"}");
 	assert_string_equal(cell(r, 0, "word"), "rows");
 	json_decref(r);
+}
+
+static void expect_completion(const char *words, const char *want)
+{
+	char line[200], got[200] = "";
+	json_t *r, *row;
+	size_t i;
+
+	snprintf(line, sizeof(line), "{\"command\":\"complete %s\"}", words);
+	r = run_whole(line);
+	json_array_foreach(json_object_get(r, "rows"), i, row) {
+		strcat(got, i == 0 ? "" : " ");
+		strcat(got, json_string_value(json_object_get(row, "word")));
+	}
+	assert_string_equal(got, want);
+	json_decref(r);
+}
+
+static void test_completion_of_values(void **state)
+{
+	(void)state;
+	expect_completion("show flows", "source colour state summary worst");
+	expect_completion("show flows colour", "red green");
+	expect_completion("show flows col", "red green");
+	expect_completion("show flows colour red", "source state");
+	expect_completion("show flows source", "");
+	expect_completion("show flows source 10.0.0.0/8 colour", "red green");
+	expect_completion("show flows source 10.0.0.0/8 state x", "colour");
+	expect_completion("show flows summary", "");
+	expect_completion("show echo name", "all");
 }
 
 static void test_reply_schema(void **state)
@@ -205,6 +255,8 @@ int main(void)
 		cmocka_unit_test(test_requests_that_are_none),
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_help_and_completion),
+		cmocka_unit_test(test_longer_command),
+		cmocka_unit_test(test_completion_of_values),
 		cmocka_unit_test(test_reply_schema),
 		cmocka_unit_test(test_text_that_is_not_utf8),
 	};
