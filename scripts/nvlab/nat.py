@@ -79,14 +79,20 @@ def nft(nat):
                 continue
             pre += "\t\t%sct mark set %d dnat to %s\n" % (_match(rule, f), i, rule["to"][0])
             if "snat" in rule:
-                post += "\t\tct mark %d snat to %s\n" % (i, _addresses(pools[rule["snat"]]))
+                post += "\t\tct mark %d snat to %s\n" % (i, pools[rule["snat"]]["addresses"][0])
         for rule in nat.get("snat", []):
             of = rule.get("source", []) + rule.get("destination", [])
             of += [a for a in pools.get(rule.get("pool"), {}).get("addresses", [])]
             if {_family(a) for a in of} != {f}:
                 continue
-            action = "accept" if rule.get("exempt") else "snat to %s" % _addresses(pools[rule["pool"]], rule)
-            post += "\t\t%s%s\n" % (_match(rule, f), action)
+            if rule.get("exempt"):
+                post += "\t\t%saccept\n" % _match(rule, f)
+                continue
+            pool = pools[rule["pool"]]
+            if "ports" in pool:  # holds for protocols that have some
+                to = "%s:%s" % (pool["addresses"][0] if f == 4 else "[%s]" % pool["addresses"][0], pool["ports"])
+                post += "\t\t%smeta l4proto { tcp, udp } snat to %s\n" % (_match(rule, f), to)
+            post += "\t\t%ssnat to %s\n" % (_match(rule, f), pool["addresses"][0])
         out += """table ip%s nvlab {
 	chain prerouting {
 		type nat hook prerouting priority dstnat;
@@ -99,9 +105,27 @@ def nft(nat):
     return out
 
 
-def _addresses(pool, rule=None):
-    """snat's operand; a range of ports only holds for protocols that have some."""
-    text = pool["addresses"][0]
-    if "ports" in pool and rule:
-        text = "%s:%s" % (text if ":" not in text else "[%s]" % text, pool["ports"])
-    return text
+# What comes amid a connection that the kernel did not see begin: dropped and counted.
+NFT_STATEFUL = """table inet nvlab-stateful {
+	counter midflow { }
+	chain forward {
+		type filter hook forward priority filter;
+		ct state invalid counter name midflow drop
+	}
+}
+"""
+
+
+def conntrack_sysctls(flows):
+    """The section flows as far as the kernel has it."""
+    t = {k: int(v.rstrip("s")) for k, v in flows.get("timeouts", {}).items()}
+    pairs = {"tcp_timeout_established": "tcp_established", "tcp_timeout_syn_sent": "tcp_opening",
+             "tcp_timeout_syn_recv": "tcp_opening", "tcp_timeout_time_wait": "tcp_closing",
+             "tcp_timeout_close": "tcp_reset", "udp_timeout": "udp_new", "udp_timeout_stream": "udp",
+             "icmp_timeout": "icmp", "icmpv6_timeout": "icmp"}
+    return ["net.netfilter.nf_conntrack_tcp_loose=%d" % (flows.get("tcp_midflow") == "adopt")] + [
+        "net.netfilter.nf_conntrack_%s=%d" % (k, t[v]) for k, v in pairs.items() if v in t]
+
+
+def pool_addresses(nat):
+    return sorted({a for p in nat.get("pools", []) for a in p["addresses"]})

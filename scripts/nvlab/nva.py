@@ -152,11 +152,11 @@ class Nvad:
 
 class Linux:
     """The stand-in: BIRD and the kernel do what nvad does, with the same routes, and nftables what its
-    NAT rules say. Without `nat` the kernel tracks no connection."""
+    NAT rules say. Without `nat` or `stateful` the kernel tracks no connection."""
 
-    def __init__(self, region, node="nva", nat=None, prepend=0, flows=None, **_):
+    def __init__(self, region, node="nva", nat=None, prepend=0, flows=None, stateful=False, **_):
         self.net, self.node, self.name = region, node, node + "-bird"
-        self.nat, self.prepend, self.flows = nat, prepend, flows
+        self.nat, self.prepend, self.flows, self.stateful = nat, prepend, flows, stateful
 
     def start(self):
         net, node = self.net, self.node
@@ -166,8 +166,13 @@ class Linux:
             net.sysctl(node, "net.ipv6.conf.%s.disable_ipv6=0" % nic.ifname)
             net.ip(node, "addr", "replace", nic.v4 + "/24", "dev", nic.ifname)
             net.ip(node, "addr", "replace", nic.v6 + "/64", "dev", nic.ifname, "nodad")
-        if self.nat is not None:
-            net.exec(node, "nft", "-f", "-", input="flush ruleset\n" + nat_text.nft(self.nat))
+        if self.nat is not None or self.stateful:
+            rules = nat_text.nft(self.nat or {}) + (nat_text.NFT_STATEFUL if self.stateful else "")
+            net.exec(node, "nft", "-f", "-", input="flush ruleset\n" + rules)
+            net.sysctl(node, *nat_text.conntrack_sysctls(self.flows or {}))
+            for address in nat_text.pool_addresses(self.nat or {}):  # more addresses of the NIC's
+                net.ip(node, "addr", "replace", address, "dev", nics[-1].ifname,
+                       *(["nodad"] if ":" in address else []))
         conf = peers.HEAD % {"rid": nics[0].v4}
         for f, prefix in ((4, "0.0.0.0/0"), (6, "::/0")):
             net.ip(node, "-%d" % f, "route", "replace", "default", "via", nics[-1].gw(f))
