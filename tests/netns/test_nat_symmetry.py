@@ -10,12 +10,13 @@ import time
 
 import pytest
 from nat_apps import DEFAULT, INTERNET, TcpEcho, echoes, eventually, line, make_socket, tcp
+from nat_lab import KINDS
 from nvlab import nat
 from nvlab.net import wait_for
 from nvlab.nva import Linux, Nvad
 
 CONNECTIONS = 200
-kinds = pytest.mark.parametrize("kind", ["linux", "nvad"])
+kinds = pytest.mark.parametrize("kind", KINDS)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ def region(make_region):
     return nat_lab.prepare(make_region(nics=2))
 
 
-@pytest.fixture(scope="module", params=["linux", "nvad"])
+@pytest.fixture(scope="module", params=nat_lab.KINDS)
 def nva(region, request):
     nva = nat_lab.start(region, request.param)
     yield nva
