@@ -252,6 +252,18 @@ struct config *config_load_string(const char *text, size_t len, const char *name
 	struct config_error *ret_error);
 void config_free(struct config *c);
 
+/* What of a configuration changed that can be applied while nvad runs. */
+struct config_changes {
+	bool flows, nat; /* sections */
+	bool stateful;	 /* ports[].stateful */
+};
+/*
+ * Compares two configurations. True where they differ in nothing but *ret_changes; else `restart` names
+ * what else differs, as in "system.workers, port inside: mtu".
+ */
+bool config_compare(const struct config *a, const struct config *b, struct config_changes *ret_changes,
+	char *restart, size_t restart_len);
+
 /* "FILE:LINE:COLUMN: error: MESSAGE", the line, a caret, and the hint; coloured where `colour`. */
 void config_error_print(const struct config_error *e, void *stdio_file, bool colour);
 
