@@ -48,6 +48,7 @@ struct flow_wheel {
 
 struct flow_table_priv {
 	uint32_t free_first, free_last; /* linked by cold.next: freed first, used first */
+	uint32_t free_ahead, n_loaded;	/* the first that is not being loaded yet, and how many are */
 	uint32_t peak;
 	uint64_t full, no_place, moved;
 	uint32_t most_probed; /* buckets that one insert looked at */
