@@ -19,6 +19,7 @@
 #define NAT_POOL_NONE UINT16_MAX
 #define NAT_PORT_RESERVED 65330 /* Azure's: never a source port */
 #define NAT_BACKEND_BUCKETS 256
+#define NAT_PORTS_MAX 32 /* ethdev ids that fit a bitmap */
 
 enum nat_proto_bit { NAT_TCP = 1, NAT_UDP = 2, NAT_ICMP = 4, NAT_OTHER = 8, NAT_PROTO_ANY = 15 };
 
@@ -31,7 +32,7 @@ struct nat_rule {
 	char name[CONFIG_NAME_LEN];
 	bool dnat, exempt;
 	uint8_t protos;	 /* enum nat_proto_bit */
-	uint32_t ports;	 /* ingress, bit by ethdev id */
+	uint32_t ports;	 /* ingress, bit by ethdev id; any: all bits */
 	struct nat_prefixes source, destination;
 	uint16_t pool;	 /* SNAT, or DNAT with SNAT on the same packet; NAT_POOL_NONE */
 	/* SNAT */
@@ -39,7 +40,8 @@ struct nat_rule {
 	enum config_nat_filtering filtering;
 	enum config_nat_ports selection;
 	uint32_t max_sessions; /* per inside address, here: this worker's share; 0: no limit */
-	uint32_t rate;	       /* new sessions a second and inside address; 0: no limit */
+	uint32_t rate;	       /* new sessions a second and inside address, here; 0: no limit */
+	uint32_t all_max_sessions, all_rate; /* of all workers, as configured: for the operator */
 	/* DNAT: host byte order; port_first 0: every port and protocol as it is */
 	uint16_t port_first, port_last;
 	bool snat_hairpin_only; /* pool only where the packet would leave by the port it came from */
@@ -48,7 +50,7 @@ struct nat_rule {
 		struct ip_addr addr;
 		uint16_t port; /* host byte order, for port_first; 0: unchanged */
 	} *backends;
-	unsigned int n_backends;
+	unsigned int n_backends; /* 1 where destination is a prefix: its first address for theirs, 1:1 */
 	uint8_t buckets[NAT_BACKEND_BUCKETS]; /* to a backend: rendezvous hashing */
 };
 
@@ -71,11 +73,14 @@ struct nat_ruleset {
 	struct flow_timeouts timeouts;
 	bool adopt_midflow, tcp_window, inbound_refreshes, suppress_icmp;
 	struct nat_address_set *addresses; /* of pools and DNAT, with what each is for */
+	struct nat_matcher *matcher;	   /* the rules' conditions, packed for match.c and owner.c */
+	char (*port_names)[CONFIG_NAME_LEN]; /* by ethdev id; NAT_PORTS_MAX of them */
 	/* [worker * (n_rules + n_pools) + rule, or n_rules + pool]; each worker writes its own */
 	struct nat_use *use;
 	unsigned int workers;
 };
 
+/* NULL with errno and a text. The configuration is not kept. */
 struct nat_ruleset *nat_ruleset_new(const struct config *c, const uint16_t *port_ids,
 	unsigned int workers, uint32_t version, char *err, size_t err_len);
 void nat_ruleset_free(struct nat_ruleset *r);
@@ -98,8 +103,9 @@ void nat_rule_text(const struct nat_ruleset *r, const struct nat_rule *rule, cha
  * Who owns a flow: the same for both directions' tuples, each as it arrives, by arithmetic on one
  * port. Each end of a tuple has a rank: 2 a pool's address (the port there was allocated in its
  * owner's slice), 1 an inside address under an endpoint-independent rule (its source port decides, for
- * all destinations), 0 others, -1 an endpoint that DNAT changes, before or after. The end of the
- * higher rank decides with its port; between equals the higher port does. DNAT endpoints rank before
+ * all destinations), 0 others, -1 an endpoint that DNAT changes, before or after, -2 where it changes
+ * the port too. The end of the higher rank decides with its port; between equals the higher port does,
+ * and worker 0 between two ends of -2, whose ports differ before and after. DNAT endpoints rank before
  * their address.
  */
 unsigned int nat_owner(const struct nat_ruleset *r, const struct flow_tuple *t);
