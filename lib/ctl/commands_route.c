@@ -25,6 +25,7 @@ static const char *const action_names[] = {
 	[RIB_GLEAN] = "connected",
 	[RIB_HOST] = "local",
 	[RIB_BLACKHOLE] = "blackhole",
+	[RIB_NAT] = "nat",
 	[RIB_DISCARD] = "discard",
 };
 
@@ -176,6 +177,7 @@ static const char *const kind_names[NH_KIND_MAX] = {
 	[NH_BLACKHOLE] = "blackhole",
 	[NH_DISCARD] = "discard",
 	[NH_ECMP] = "ecmp",
+	[NH_NAT] = "nat",
 };
 
 static json_t *member_json(const struct nh *m, unsigned int buckets)

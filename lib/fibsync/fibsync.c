@@ -212,6 +212,8 @@ static struct fs_path *wanted_path(struct fibsync *s, const struct rib_entry *e,
 		return path_special(s, NH_GLEAN, best->hop->port, NULL);
 	case RIB_HOST:
 		return path_special(s, NH_LOCAL, best->hop->port, &e->node.prefix.addr);
+	case RIB_NAT:
+		return path_special(s, NH_NAT, 0, NULL);
 	case RIB_BLACKHOLE:
 		return path_special(s, NH_BLACKHOLE, 0, NULL);
 	default:
@@ -264,6 +266,18 @@ static void on_changed(void *arg, struct rib_entry *e)
 	path_unref(s, old);
 	host_replaced(s, &e->node.prefix);
 	hosts_review(s, &e->node.prefix);
+}
+
+int fibsync_set_nat(struct fibsync *s, const struct ip_addr *addr, bool nat)
+{
+	struct ip_prefix host = ip_prefix_host(addr);
+	struct ptree_node *n = ptree_find(rib_tree(s->rib), &host);
+	const struct fs_path *p = n != NULL ? ptree_entry(n, struct rib_entry, node)->sink : NULL;
+
+	if (p == NULL || p->kind != NH_LOCAL)
+		return -ENOENT;
+	__atomic_store_n(&s->conf.nh->nh[p->nh].nat, nat, __ATOMIC_RELAXED);
+	return 0;
 }
 
 void fibsync_rib_ops(struct fibsync *s, struct rib_ops *ret_ops)

@@ -34,6 +34,10 @@ int fibsync_underlay_route(struct fibsync *s, const struct config_route *route);
  * up until this says otherwise. */
 void fibsync_port_changed(struct fibsync *s, uint16_t port_id, bool up);
 
+/* One of our own addresses is lib/nat's too, or no more: packets to it go to the flow stage first. 0, or
+ * -ENOENT where the address is not our own. */
+int fibsync_set_nat(struct fibsync *s, const struct ip_addr *addr, bool nat);
+
 /* From time to time (about every 100 ms): tries again what was refused for want of room, and next
  * hops that do not resolve. Does nothing more than once a second. */
 void fibsync_run(struct fibsync *s, uint64_t now_ms);

@@ -73,7 +73,7 @@ static enum drop_reason solicit(struct neigh_table *t, struct neigh_port *np,
 {
 	if (msg->has_mac && msg->sender.family != IP_NONE)
 		hear(t, np->port->id, &msg->sender, &msg->mac);
-	if (!neigh_port_owns(np, &msg->target))
+	if (!neigh_answers(t, np, &msg->target))
 		return not_local;
 	neigh_send_reply(t, np, msg);
 	return DROP_NONE;
@@ -100,7 +100,7 @@ static enum drop_reason frame_input(struct neigh_table *t, const struct rte_mbuf
 		t->stats.ignored++;
 		return DROP_NONE;
 	}
-	if (neigh_port_owns(np, &msg.sender)) { /* somebody else has our address */
+	if (neigh_answers(t, np, &msg.sender)) { /* somebody else has our address */
 		t->stats.conflicts++;
 		return arp ? DROP_ARP_MALFORMED : DROP_ND_MALFORMED;
 	}

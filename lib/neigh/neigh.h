@@ -47,6 +47,11 @@ void neigh_free(struct neigh_table *t);
  * neighbours. The port must outlive the table; conf need not. 0 or -errno. */
 int neigh_port_add(struct neigh_table *t, const struct port *port, const struct config_port *conf);
 
+/* Addresses that are nobody's port's but ours all the same: answered for on every port on whose connected
+ * prefixes they lie. An address is added once. 0 or -errno. */
+int neigh_proxy_add(struct neigh_table *t, const struct ip_addr *addr);
+void neigh_proxy_del(struct neigh_table *t, const struct ip_addr *addr);
+
 /* The adjacency for a next hop on a port, resolving it now if need be, with one reference for the
  * caller (released by neigh_release). While anybody holds one, the neighbour is kept fresh, and asked
  * for every now and then where it has failed. NH_NONE with errno where the table is full. */

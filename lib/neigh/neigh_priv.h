@@ -6,6 +6,7 @@
 #ifndef NEIGH_NEIGH_PRIV_H
 #define NEIGH_NEIGH_PRIV_H
 
+#include "base/ptree.h"
 #include "drop/drop.h"
 #include "neigh/msg.h"
 #include "neigh/neigh.h"
@@ -60,6 +61,7 @@ struct neigh_table {
 	uint32_t heap_len, heap_cap;
 	uint32_t held;
 	struct neigh_port ports[PORT_MAX]; /* by port id */
+	struct ptree proxies; /* host prefixes of neigh_proxy_add() */
 	struct mnl_socket *nl;		   /* kernel.c; NULL until a port needs it */
 	struct neigh_stats stats;
 };
@@ -74,6 +76,9 @@ void neigh_entry_free(struct neigh_table *t, struct neigh_entry *e);
 bool neigh_in_use(const struct neigh_table *t, const struct neigh_entry *e);
 /* Whether the port owns the address; whether the address is one of its connected prefixes'. */
 bool neigh_port_owns(const struct neigh_port *np, const struct ip_addr *addr);
+/* Whether others on the port take the address for ours: the port's own, or a proxy's. */
+bool neigh_answers(const struct neigh_table *t, const struct neigh_port *np,
+	const struct ip_addr *addr);
 const struct config_address *neigh_port_prefix(const struct neigh_port *np,
 	const struct ip_addr *addr);
 

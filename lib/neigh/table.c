@@ -31,6 +31,7 @@ struct neigh_table *neigh_new(const struct neigh_conf *conf)
 		return NULL;
 	t->conf = *conf;
 	t->now_ms = conf->now_ms;
+	ptree_init(&t->proxies);
 	set_default(&t->conf.max_entries, 65536);
 	set_default(&t->conf.hold_packets, 16);
 	set_default(&t->conf.hold_total, 1024);
@@ -55,8 +56,12 @@ struct neigh_table *neigh_new(const struct neigh_conf *conf)
 
 void neigh_free(struct neigh_table *t)
 {
+	struct ptree_node *proxy;
+
 	if (t == NULL)
 		return;
+	while ((proxy = ptree_first_from(&t->proxies, NULL)) != NULL)
+		neigh_proxy_del(t, &proxy->prefix.addr);
 	for (uint32_t i = 0; t->buckets != NULL && i <= t->bucket_mask; i++)
 		while (t->buckets[i] != NULL)
 			neigh_entry_free(t, t->buckets[i]);
@@ -172,6 +177,44 @@ const struct config_address *neigh_port_prefix(const struct neigh_port *np,
 			best = a;
 	}
 	return best;
+}
+
+int neigh_proxy_add(struct neigh_table *t, const struct ip_addr *addr)
+{
+	struct ptree_node *n = calloc(1, sizeof(*n));
+	int rc;
+
+	if (n == NULL)
+		return -ENOMEM;
+	n->prefix = ip_prefix_host(addr);
+	rc = ptree_insert(&t->proxies, n);
+	if (rc < 0)
+		free(n);
+	return rc < 0 ? rc : 0;
+}
+
+void neigh_proxy_del(struct neigh_table *t, const struct ip_addr *addr)
+{
+	struct ip_prefix host = ip_prefix_host(addr);
+	struct ptree_node *n = ptree_find(&t->proxies, &host);
+
+	if (n == NULL)
+		return;
+	ptree_remove(&t->proxies, n);
+	free(n);
+}
+
+bool neigh_answers(const struct neigh_table *t, const struct neigh_port *np,
+	const struct ip_addr *addr)
+{
+	struct ip_prefix host;
+
+	if (neigh_port_owns(np, addr))
+		return true;
+	if (t->proxies.count == 0 || addr->family == IP_NONE || neigh_port_prefix(np, addr) == NULL)
+		return false;
+	host = ip_prefix_host(addr);
+	return ptree_find(&t->proxies, &host) != NULL;
 }
 
 static int add_static(struct neigh_table *t, uint16_t port_id, const struct config_neighbour *n)

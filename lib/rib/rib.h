@@ -27,6 +27,7 @@ enum rib_action {
 	RIB_GLEAN,     /* connected prefix on port */
 	RIB_HOST,      /* our own address */
 	RIB_BLACKHOLE,
+	RIB_NAT,       /* an address of lib/nat's that is not one of our own */
 	RIB_DISCARD,   /* an announced superset: what no more specific route covers is dropped */
 };
 

@@ -241,6 +241,35 @@ static void test_kinds(void **state)
 	assert_int_equal(nh_at("10.7.0.1")->kind, NH_DISCARD);
 }
 
+/* Translation's addresses: a route of their own, or a mark on what is our own anyway. */
+static void test_nat_addresses(void **state)
+{
+	struct ip_prefix pool = prefix("10.0.0.9/32"), far = prefix("192.0.2.1/32"),
+			 own = prefix("10.0.0.4/32");
+
+	(void)state;
+	rib_add(rib, &own, RIB_LOCAL, RIB_HOST, NULL, 0);
+	assert_int_equal(nh_at("10.0.0.9")->kind, NH_GLEAN);
+	rib_add(rib, &pool, RIB_LOCAL, RIB_NAT, NULL, 0);
+	rib_add(rib, &far, RIB_LOCAL, RIB_NAT, NULL, 0);
+	assert_int_equal(nh_at("10.0.0.9")->kind, NH_NAT);
+	assert_int_equal(lookup("10.0.0.9"), lookup("192.0.2.1"));
+	/* A neighbour that says it has the address does not get its traffic. */
+	fibsync_host_route(fs, &pool.addr, lookup("10.0.0.1"), true);
+	assert_int_equal(nh_at("10.0.0.9")->kind, NH_NAT);
+	fibsync_host_route(fs, &pool.addr, NH_NONE, false);
+	rib_del(rib, &pool, RIB_LOCAL, NULL);
+	assert_int_equal(nh_at("10.0.0.9")->kind, NH_GLEAN);
+
+	assert_int_equal(fibsync_set_nat(fs, &pool.addr, true), -ENOENT);
+	assert_int_equal(fibsync_set_nat(fs, &far.addr, true), -ENOENT);
+	assert_int_equal(nh_at("10.0.0.4")->nat, 0);
+	assert_int_equal(fibsync_set_nat(fs, &own.addr, true), 0);
+	assert_int_equal(nh_at("10.0.0.4")->nat, 1);
+	assert_int_equal(fibsync_set_nat(fs, &own.addr, false), 0);
+	assert_int_equal(nh_at("10.0.0.4")->nat, 0);
+}
+
 static void test_v6(void **state)
 {
 	(void)state;
@@ -376,7 +405,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_instance_lost), T(test_recursion_trap), T(test_ecmp_and_ports), T(test_kinds), T(test_v6),
+		T(test_instance_lost), T(test_recursion_trap), T(test_ecmp_and_ports), T(test_kinds), T(test_nat_addresses), T(test_v6),
 		T(test_host_routes), T(test_own_next_hop), T(test_no_room), T(test_no_neighbour),
 		T(test_bad_underlay),
 	};

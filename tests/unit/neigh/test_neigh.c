@@ -572,6 +572,34 @@ static void test_replies(void **state)
 	assert_int_equal(take_all(f), 0);
 }
 
+/* Addresses that translation attracts: answered where they lie on the port's prefixes. */
+static void test_proxies(void **state)
+{
+	struct ip_addr in = ip("10.0.0.5"), in6 = ip("2001:db8::5"), off = ip("192.0.2.1");
+	struct fixture *f = *state;
+	struct neigh_stats stats;
+
+	assert_int_equal(neigh_proxy_add(f->table, &in), 0);
+	assert_int_equal(neigh_proxy_add(f->table, &in6), 0);
+	assert_int_equal(neigh_proxy_add(f->table, &off), 0);
+	assert_int_equal(neigh_proxy_add(f->table, &off), -EEXIST);
+	ask_us(f, "10.0.0.9", "10.0.0.5", &peer_mac);
+	expect_reply(f, "10.0.0.5", &peer_mac);
+	ask_us(f, "2001:db8::9", "2001:db8::5", &peer_mac);
+	expect_reply(f, "2001:db8::5", &peer_mac);
+	ask_us(f, "10.0.0.9", "192.0.2.1", &peer_mac);
+	ask_us(f, "10.0.0.9", "10.0.0.6", &peer_mac);
+	assert_int_equal(dropped(f, DROP_ARP_NOT_LOCAL), 2);
+	ask_us(f, "10.0.0.5", "10.0.0.4", &peer_mac); /* somebody else has it */
+	neigh_get_stats(f->table, &stats);
+	assert_int_equal(stats.conflicts, 1);
+	neigh_proxy_del(f->table, &in);
+	neigh_proxy_del(f->table, &in);
+	ask_us(f, "10.0.0.9", "10.0.0.5", &peer_mac);
+	assert_int_equal(dropped(f, DROP_ARP_NOT_LOCAL), 3);
+	assert_int_equal(take_all(f), 0);
+}
+
 static void test_bad_frames(void **state)
 {
 	struct fixture *f = *state;
@@ -857,6 +885,7 @@ int main(void)
 		T(test_glean_impossible),
 		cmocka_unit_test_setup_teardown(test_limit, setup_tiny, teardown),
 		T(test_replies),
+		T(test_proxies),
 		T(test_bad_frames),
 		T(test_segmented),
 		T(test_unsolicited),
