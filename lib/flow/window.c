@@ -82,6 +82,7 @@ static void begin(struct flow_window *w, enum flow_dir dir, const struct flow_tc
 	if (!(o->flags & SEEN) && tcp->flags & RTE_TCP_ACK_FLAG) {
 		o->flags = SCALE | SCALED | ADOPTED;
 		o->scale = SCALE_MAX;
+		o->win = UINT16_MAX; /* until it says */
 		o->end = tcp->ack;
 		o->max_end = tcp->ack;
 	}
