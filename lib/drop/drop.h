@@ -49,10 +49,11 @@
 	X(ICMP_RATE, "icmp-rate", "ICMP error not sent: rate limit (RFC 1812 4.3.2.8)", "")        \
 	X(FLOW_MALFORMED, "flow-malformed", "TCP, UDP or ICMP header cut short, or its ICMP checksum wrong", "") \
 	X(FLOW_FULL, "flow-full", "flow table full", "raise flows.max_sessions; nvactl show flows summary") \
-	X(FLOW_MIDFLOW, "flow-midflow", "TCP amid a connection that is not known",                 \
+	X(FLOW_MIDFLOW, "flow-midflow", "TCP or an ICMP answer amid a flow that is not known",      \
 		"routes moved flows here? SNAT pins them; or flows.tcp_midflow: adopt")            \
 	X(FLOW_TCP_FLAGS, "flow-tcp-flags", "TCP flags that no TCP sends", "")                     \
 	X(FLOW_TCP_WINDOW, "flow-tcp-window", "TCP outside its window", "")                        \
+	X(FLOW_LOOP, "flow-loop", "source and destination are one endpoint, before or after translation", "") \
 	X(NAT_NO_PORT, "nat-no-port", "no port left in the pool for this destination",             \
 		"nvactl show nat pools; add addresses to the pool")                                \
 	X(NAT_LIMIT, "nat-limit", "inside address has all the sessions its rule allows", "nvactl show nat rules") \

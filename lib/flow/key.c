@@ -16,9 +16,7 @@
 #define ICMP_IDENT 4 /* of a query; RFC 792 */
 #define TCP_FLAGS 13
 
-/* RFC 792. Timestamps are the one other query that hosts still answer (RFC 6918). */
-enum { ICMP4_TIMESTAMP = 13, ICMP4_TIMESTAMP_REPLY = 14 };
-
+/* Timestamps (RFC 792) are the one other query that hosts still answer (RFC 6918). */
 static enum flow_packet icmp4_kind(uint8_t type)
 {
 	switch (type) {

@@ -2,12 +2,16 @@
 /* What the files of the module share: the worker's state, and the steps of a packet on its way.
  *	burst.c       lookup and the established packet; who comes next
  *	session.c     the first packet: rules, bindings, limits, backends; and the end of sessions
+ *		      (session_priv.h: plan.c, parent.c, revalidate.c)
+ *	hold.c	      SYNs that nobody asked for
  *	alloc.c       ports
  *	rewrite.c     the packet's bytes
  *	icmp_error.c  errors about translated packets
  *	sweep.c       all records, a slice at a time: show, clear, new rules */
 #ifndef NAT_NAT_PRIV_H
 #define NAT_NAT_PRIV_H
+
+#include <netinet/in.h>
 
 #include "flow/reass.h"
 #include "nat/nat.h"
@@ -46,6 +50,7 @@ struct nat_worker {
 	uint64_t ms_mul;	 /* TSC to ms: (tsc * ms_mul) >> 64, as unsigned __int128 */
 	/* Destinations found exhausted a moment ago (alloc.c). */
 	struct { uint32_t hash, until_ms; } exhausted[64];
+	uint32_t exhausted_until_ms; /* the latest of them */
 	struct nat_released released[2]; /* IPv6, IPv4 */
 } __attribute__((aligned(64)));
 
@@ -73,7 +78,19 @@ static inline struct nat_use *nat_use_pool(const struct nat_worker *w, const str
 
 /* flow_cold.flags: the parity of the version of the rules that flow_cold.rule is an index of. */
 #define NAT_COLD_VERSION 0x01
-#define NAT_COLD_HAIRPIN 0x02
+#define NAT_COLD_HAIRPIN 0x02 /* translated because it leaves by the port it came from */
+#define NAT_COLD_POOL 0x04    /* counts in its rule's pool too */
+#define NAT_COLD_HELD 0x08    /* a binding that is over; its port is not reused yet (RFC 6888 REQ-8) */
+#define NAT_COLD_DEAD 0x10    /* a binding that takes no more sessions and ends with its last */
+#define NAT_COLD_PEER 0x20    /* a host record that is none: session_priv.h */
+#define NAT_COLD_JOINT 0x40
+
+/* Protocols whose ports, or identifiers, may be changed. */
+static inline bool nat_has_ports(uint8_t proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_ICMP ||
+		proto == IPPROTO_ICMPV6;
+}
 
 /* --- alloc.c --- */
 
@@ -81,13 +98,25 @@ static inline struct nat_use *nat_use_pool(const struct nat_worker *w, const str
  * Chooses the external endpoint for `reply`: the tuple of the answers as they will arrive, complete
  * but for its destination. `tuple` is the original's; allowed endpoints are the pool's, in this
  * worker's slice, no DNAT endpoint, not 65330, of the same half (0-1023 or above, RFC 4787 REQ-3) where
- * the pool has both, and of the same parity for UDP (REQ-4) where `preserve_parity`; the tuple must be
- * in nobody's use. Address: by hash of the inside address (paired pooling, REQ-2), or any that has
- * room where sessions are endpoint-dependent. Preserves the port where it may (selection), else random.
- * For a binding the remote end of `reply` is zero. 0 with reply->dst and dport set, or -EADDRINUSE.
+ * the pool has both, and of the same parity for UDP (REQ-4) where the pool has both; the tuple must be
+ * in nobody's use. ICMP identifiers: any of the pool's range; both of the reply's ports. Address: by
+ * hash of the inside address (paired pooling, REQ-2), or any that has room where sessions are
+ * endpoint-dependent. Preserves the port where it may (selection), else random. For a binding the
+ * remote end of `reply` is zero. 0 with reply->dst and dport set and the reply's hash, or -EADDRINUSE.
  */
 int nat_alloc_endpoint(struct nat_worker *w, const struct nat_pool *pool,
-	enum config_nat_ports selection, const struct flow_tuple *tuple, struct flow_tuple *reply);
+	enum config_nat_ports selection, const struct flow_tuple *tuple, struct flow_tuple *reply,
+	uint32_t *ret_hash);
+/* An endpoint that was handed out is free again. */
+void nat_alloc_freed(struct nat_worker *w, const struct flow_tuple *reply);
+
+/* The address that the pool has for an inside address; the same in every worker. */
+static inline const struct ip_addr *nat_pool_address(const struct nat_pool *pool,
+	const struct ip_addr *inside)
+{
+	return &pool->addresses[pool->n_addresses == 1 ? 0 :
+			ip_addr_hash(inside, 0) % pool->n_addresses];
+}
 
 /* --- session.c --- */
 
@@ -115,6 +144,8 @@ bool nat_session_revalidate(struct nat_worker *w, uint32_t record, const struct 
 /* Held SYNs whose time has come, with their verdicts. */
 unsigned int nat_hold_due(struct nat_worker *w, struct rte_mbuf **ret_pkts, uint8_t *ret_next,
 	unsigned int max, bool *ret_v4);
+/* Keeps the SYN; false: there is no room. */
+bool nat_hold(struct nat_worker *w, struct rte_mbuf *m, const struct flow_tuple *tuple, uint8_t reason);
 int nat_hold_init(struct nat_worker *w);
 void nat_hold_fini(struct nat_worker *w);
 

@@ -19,9 +19,14 @@ enum {
 	ICMP4_ECHO = 8,
 	ICMP4_TIME_EXCEEDED = 11,
 	ICMP4_PARAMETER = 12,
+	ICMP4_TIMESTAMP = 13,
+	ICMP4_TIMESTAMP_REPLY = 14,
 
 	ICMP4_NET = 0, /* codes of ICMP4_UNREACHABLE */
+	ICMP4_HOST = 1,
+	ICMP4_PORT = 3,
 	ICMP4_FRAG_NEEDED = 4,
+	ICMP4_PROHIBITED = 13,
 };
 
 enum {
@@ -34,7 +39,10 @@ enum {
 	ICMP6_ND_FIRST = 133, /* router solicitation ... */
 	ICMP6_ND_LAST = 137,  /* ... redirect */
 
-	ICMP6_NO_ROUTE = 0, /* code of ICMP6_UNREACHABLE */
+	ICMP6_NO_ROUTE = 0, /* codes of ICMP6_UNREACHABLE */
+	ICMP6_PROHIBITED = 1,
+	ICMP6_ADDRESS = 3,
+	ICMP6_PORT = 4,
 };
 
 /* The longest error, as an IP packet. */

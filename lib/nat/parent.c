@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What sessions share and outlives them: bindings, peers, inside addresses under a limit. Workers. */
+#include <string.h>
+
+#include "nat/session_priv.h"
+
+/* RFC 6888 REQ-8: so long an external port is not given to another. TCP is tracked: at once. */
+#define HOLD_MS 120000
+/* A host with nothing left goes when its tokens are full again: they would be a new one's. */
+#define HOST_IDLE_MS 1000
+#define TOKEN 1000
+#define RATE_MAX (UINT32_MAX / TOKEN)
+
+const struct nat_ruleset *nat_rules_of(const struct nat_worker *w, const struct flow_cold *c)
+{
+	return ((c->flags ^ w->rules->version) & NAT_COLD_VERSION) == 0 ? w->rules : w->old;
+}
+
+/* --- use --- */
+
+static void use_add(struct nat_use *u, uint8_t kind, bool created)
+{
+	if (kind == FLOW_BINDING) {
+		if (++u->bindings > u->bindings_peak)
+			u->bindings_peak = u->bindings;
+		return;
+	}
+	if (++u->sessions > u->peak)
+		u->peak = u->sessions;
+	u->created += created;
+}
+
+static void use_take(struct nat_use *u, uint8_t kind)
+{
+	if (kind == FLOW_BINDING)
+		u->bindings--;
+	else
+		u->sessions--;
+}
+
+static bool is_counted(const struct flow_cold *c)
+{
+	return c->rule != NAT_RULE_NONE && (c->kind != FLOW_HOST || (c->flags & NAT_COLD_JOINT) != 0);
+}
+
+void nat_use_begin(struct nat_worker *w, uint32_t record, uint16_t rule, uint8_t flags, bool created)
+{
+	struct flow_cold *c = &w->flows->cold[record];
+
+	c->rule = rule;
+	c->flags = (flags & ~NAT_COLD_VERSION) | (w->rules->version & NAT_COLD_VERSION);
+	if (!is_counted(c))
+		return;
+	use_add(nat_use_rule(w, w->rules, rule), c->kind, created);
+	if (flags & NAT_COLD_POOL)
+		use_add(nat_use_pool(w, w->rules, w->rules->rules[rule].pool), c->kind, created);
+}
+
+void nat_use_end(struct nat_worker *w, uint32_t record)
+{
+	const struct flow_cold *c = &w->flows->cold[record];
+	const struct nat_ruleset *r;
+
+	if (!is_counted(c))
+		return;
+	r = nat_rules_of(w, c);
+	use_take(nat_use_rule(w, r, c->rule), c->kind);
+	if (c->flags & NAT_COLD_POOL)
+		use_take(nat_use_pool(w, r, r->rules[c->rule].pool), c->kind);
+}
+
+/* --- keys --- */
+
+/* FNV-1a, for a name in 16 bits. */
+static rte_be16_t tag_of(const char *name, uint32_t salt)
+{
+	uint32_t h = 2166136261u ^ salt;
+
+	for (; *name != '\0'; name++)
+		h = (h ^ (uint8_t)*name) * 16777619u;
+	return (rte_be16_t)(h ^ h >> 16);
+}
+
+rte_be16_t nat_pool_tag(const struct nat_pool *pool)
+{
+	return tag_of(pool->name, 0);
+}
+
+/* Rules of one pool with endpoint-independent mapping share bindings, so their hosts are one too. */
+static rte_be16_t host_tag(const struct nat_ruleset *r, const struct nat_rule *rule)
+{
+	return rule->mapping == CONFIG_NAT_ENDPOINT_INDEPENDENT ? nat_pool_tag(&r->pools[rule->pool])
+								: tag_of(rule->name, 1);
+}
+
+static struct ip_addr no_address(uint8_t family)
+{
+	return (struct ip_addr){.family = family};
+}
+
+/* A record of this kind that is found by these tuples (hosts: the first alone), or FLOW_NONE. */
+static uint32_t make(struct nat_worker *w, enum flow_kind kind, const struct flow_tuple *original,
+	const struct flow_tuple *reply, uint32_t reply_hash)
+{
+	uint32_t rec = flow_alloc(w->flows, kind);
+	struct flow_record *r;
+
+	if (rec == FLOW_NONE)
+		return FLOW_NONE;
+	r = &w->flows->records[rec];
+	flow_side_set_tuple(&r->side[FLOW_ORIGINAL], original);
+	flow_side_set_tuple(&r->side[FLOW_REPLY], reply);
+	r->side[FLOW_ORIGINAL].seen_ms = r->side[FLOW_REPLY].seen_ms = w->now_ms;
+	if (flow_insert(w->flows, rec, flow_hash(w->flows, original), reply_hash) < 0) {
+		flow_remove(w->flows, rec);
+		return FLOW_NONE;
+	}
+	return rec;
+}
+
+static void ref(struct nat_worker *w, uint32_t parent)
+{
+	if (parent != FLOW_NONE)
+		++*nat_parent_refs(w->flows, parent);
+}
+
+static void unref(struct nat_worker *w, uint32_t parent)
+{
+	if (parent != FLOW_NONE && --*nat_parent_refs(w->flows, parent) == 0)
+		nat_parent_unused(w, parent);
+}
+
+/* --- hosts --- */
+
+static uint32_t host_find(struct nat_worker *w, uint16_t rule, const struct flow_tuple *tuple)
+{
+	const struct nat_rule *limits = &w->rules->rules[rule];
+	struct flow_tuple key = {.src = tuple->src, .dst = no_address(tuple->src.family),
+		.sport = host_tag(w->rules, limits)};
+	uint32_t at = flow_find(w->flows, &key), host;
+
+	if (at != FLOW_NONE) {
+		struct flow_cold *c = &w->flows->cold[at >> 1];
+
+		c->rule = rule;
+		c->flags = (c->flags & ~NAT_COLD_VERSION) | (w->rules->version & NAT_COLD_VERSION);
+		return at >> 1;
+	}
+	host = make(w, FLOW_HOST, &key, &key, 0);
+	if (host == FLOW_NONE)
+		return FLOW_NONE;
+	nat_use_begin(w, host, rule, 0, false);
+	*nat_parent_tokens(w->flows, host) = RTE_MIN(limits->rate, RATE_MAX) * TOKEN;
+	flow_timer_arm(w->flows, host, w->now_ms + HOST_IDLE_MS);
+	return host;
+}
+
+static bool host_take_token(struct nat_worker *w, uint32_t host, uint32_t rate)
+{
+	uint32_t *seen_ms = &w->flows->records[host].side[FLOW_ORIGINAL].seen_ms;
+	uint32_t *tokens = nat_parent_tokens(w->flows, host);
+	uint64_t most, have;
+
+	rate = RTE_MIN(rate, RATE_MAX);
+	most = (uint64_t)rate * TOKEN;
+	have = *tokens + (uint64_t)(w->now_ms - *seen_ms) * rate; /* TOKEN of them a session, per ms */
+	have = RTE_MIN(have, most);
+	*seen_ms = w->now_ms;
+	*tokens = (uint32_t)(have < TOKEN ? have : have - TOKEN);
+	return have >= TOKEN;
+}
+
+uint8_t nat_host_get(struct nat_worker *w, uint16_t rule, const struct flow_tuple *tuple,
+	uint32_t *ret_host)
+{
+	const struct nat_rule *limits = &w->rules->rules[rule];
+
+	*ret_host = FLOW_NONE;
+	if (limits->max_sessions == 0 && limits->rate == 0)
+		return DROP_NONE;
+	*ret_host = host_find(w, rule, tuple);
+	if (*ret_host == FLOW_NONE)
+		return DROP_FLOW_FULL;
+	if (limits->max_sessions != 0 &&
+		*nat_parent_sessions(w->flows, *ret_host) >= limits->max_sessions) {
+		nat_use_rule(w, w->rules, rule)->limited++;
+		return DROP_NAT_LIMIT;
+	}
+	if (limits->rate != 0 && !host_take_token(w, *ret_host, limits->rate)) {
+		nat_use_rule(w, w->rules, rule)->limited++;
+		return DROP_NAT_RATE;
+	}
+	return DROP_NONE;
+}
+
+/* --- bindings --- */
+
+bool nat_binding_has_room(struct nat_worker *w, uint32_t binding)
+{
+	const struct flow_cold *c = &w->flows->cold[binding];
+	uint32_t max = w->rules->rules[c->rule].max_sessions;
+
+	if (max == 0 || c->parent == FLOW_NONE || *nat_parent_sessions(w->flows, c->parent) < max)
+		return true;
+	nat_use_rule(w, w->rules, c->rule)->limited++;
+	return false;
+}
+
+enum config_nat_filtering nat_binding_filtering(const struct nat_worker *w, uint32_t binding)
+{
+	return w->rules->rules[w->flows->cold[binding].rule].filtering;
+}
+
+/* A binding that the rules of today would make, or FLOW_NONE. */
+static uint32_t binding_at(struct nat_worker *w, uint32_t at)
+{
+	uint32_t binding = at >> 1;
+	const struct flow_cold *c = &w->flows->cold[binding];
+
+	if (at == FLOW_NONE)
+		return FLOW_NONE;
+	if (nat_rules_of(w, c) != w->rules && !nat_session_revalidate(w, binding, w->old)) {
+		nat_session_end(w, binding);
+		return FLOW_NONE;
+	}
+	return c->flags & NAT_COLD_DEAD ? FLOW_NONE : binding;
+}
+
+uint32_t nat_binding_find(struct nat_worker *w, const struct flow_tuple *tuple)
+{
+	struct flow_tuple key = {.src = no_address(tuple->dst.family), .dst = tuple->dst,
+		.proto = tuple->proto, .dport = tuple->dport};
+	uint32_t binding = binding_at(w, flow_find(w->flows, &key));
+
+	return binding != FLOW_NONE && (w->flows->cold[binding].flags & NAT_COLD_HELD) ? FLOW_NONE
+										       : binding;
+}
+
+/* The inside's own again before its port is anybody's. */
+static void binding_revive(struct nat_worker *w, uint32_t binding)
+{
+	struct flow_record *r = &w->flows->records[binding];
+
+	w->flows->cold[binding].flags &= ~NAT_COLD_HELD;
+	r->side[FLOW_ORIGINAL].seen_ms = r->side[FLOW_REPLY].seen_ms = w->now_ms;
+}
+
+/* A binding that a rule without limits made comes under one with limits: all it has counts now. */
+static void binding_adopt_host(struct nat_worker *w, uint32_t binding, uint32_t host)
+{
+	if (host == FLOW_NONE || w->flows->cold[binding].parent != FLOW_NONE)
+		return;
+	w->flows->cold[binding].parent = host;
+	ref(w, host);
+	*nat_parent_sessions(w->flows, host) += *nat_parent_sessions(w->flows, binding);
+}
+
+uint8_t nat_binding_get(struct nat_worker *w, uint16_t rule, const struct flow_tuple *tuple,
+	uint32_t host, uint32_t *ret_binding)
+{
+	const struct nat_rule *snat = &w->rules->rules[rule];
+	const struct nat_pool *pool = &w->rules->pools[snat->pool];
+	struct flow_tuple inside = {.src = tuple->src, .dst = no_address(tuple->src.family),
+		.proto = tuple->proto, .sport = tuple->sport, .dport = nat_pool_tag(pool)};
+	struct flow_tuple outside = {.src = no_address(tuple->src.family), .proto = tuple->proto};
+	uint32_t at = flow_find(w->flows, &inside), binding, hash;
+
+	if (at != FLOW_NONE) {
+		binding = binding_at(w, at);
+		if (binding == FLOW_NONE && flow_find(w->flows, &inside) != FLOW_NONE)
+			return DROP_NAT_NO_PORT; /* its last sessions are about to end */
+		if (binding != FLOW_NONE) {
+			if (w->flows->cold[binding].flags & NAT_COLD_HELD)
+				binding_revive(w, binding);
+			binding_adopt_host(w, binding, host);
+			*ret_binding = binding;
+			return DROP_NONE;
+		}
+	}
+	if (nat_alloc_endpoint(w, pool, snat->selection, tuple, &outside, &hash) < 0)
+		return DROP_NAT_NO_PORT;
+	binding = make(w, FLOW_BINDING, &inside, &outside, hash);
+	if (binding == FLOW_NONE)
+		return DROP_FLOW_FULL;
+	/* The state says which idle time: TCP's transitory one, the others' full one. */
+	for (unsigned int i = 0; i < 2; i++)
+		w->flows->records[binding].side[i].state =
+			tuple->proto == IPPROTO_TCP ? FLOW_TCP_SYN : FLOW_STATE_REPLIED;
+	w->flows->cold[binding].parent = host;
+	ref(w, host);
+	nat_use_begin(w, binding, rule, NAT_COLD_POOL, true);
+	flow_timer_arm(w->flows, binding,
+		flow_deadline_ms(&w->rules->timeouts, &w->flows->records[binding]));
+	*ret_binding = binding;
+	return DROP_NONE;
+}
+
+/* --- peers and joints --- */
+
+uint32_t nat_peer_get(struct nat_worker *w, uint32_t binding, const struct ip_addr *remote, bool make_it)
+{
+	struct flow_tuple key = {.src = *remote, .dst = no_address(remote->family),
+		.proto = w->flows->records[binding].side[FLOW_ORIGINAL].proto,
+		.sport = (rte_be16_t)binding, .dport = (rte_be16_t)(binding >> 16)};
+	uint32_t at = flow_find(w->flows, &key), peer;
+
+	if (at != FLOW_NONE || !make_it)
+		return at != FLOW_NONE ? at >> 1 : FLOW_NONE;
+	peer = make(w, FLOW_HOST, &key, &key, 0);
+	if (peer == FLOW_NONE)
+		return FLOW_NONE;
+	nat_use_begin(w, peer, NAT_RULE_NONE, NAT_COLD_PEER, false);
+	w->flows->cold[peer].parent = binding;
+	ref(w, binding);
+	return peer;
+}
+
+uint32_t nat_joint_new(struct nat_worker *w, uint16_t rule, uint32_t source, uint32_t destination)
+{
+	uint32_t joint = flow_alloc(w->flows, FLOW_HOST);
+
+	if (joint == FLOW_NONE)
+		return FLOW_NONE;
+	nat_use_begin(w, joint, rule, NAT_COLD_JOINT | NAT_COLD_POOL, true);
+	w->flows->cold[joint].parent = source;
+	*nat_joint_other(w->flows, joint) = destination;
+	ref(w, source);
+	ref(w, destination);
+	return joint;
+}
+
+/* --- sessions come and go --- */
+
+static void count_up(struct nat_worker *w, uint32_t parent)
+{
+	for (; parent != FLOW_NONE; parent = w->flows->cold[parent].parent) {
+		++*nat_parent_sessions(w->flows, parent);
+		if (w->flows->cold[parent].flags & NAT_COLD_JOINT)
+			count_up(w, *nat_joint_other(w->flows, parent));
+	}
+}
+
+static void count_down(struct nat_worker *w, uint32_t parent, uint32_t seen_ms)
+{
+	for (; parent != FLOW_NONE; parent = w->flows->cold[parent].parent) {
+		struct flow_side *s = w->flows->records[parent].side;
+		const struct flow_cold *c = &w->flows->cold[parent];
+
+		--*nat_parent_sessions(w->flows, parent);
+		if (c->kind == FLOW_BINDING && (int32_t)(seen_ms - s->seen_ms) > 0)
+			s->seen_ms = seen_ms;
+		if (c->flags & NAT_COLD_JOINT)
+			count_down(w, *nat_joint_other(w->flows, parent), seen_ms);
+	}
+}
+
+void nat_parent_join(struct nat_worker *w, uint32_t parent)
+{
+	ref(w, parent);
+	count_up(w, parent);
+}
+
+void nat_parent_leave(struct nat_worker *w, uint32_t parent, uint32_t seen_ms)
+{
+	count_down(w, parent, seen_ms);
+	unref(w, parent);
+}
+
+void nat_parent_end(struct nat_worker *w, uint32_t record)
+{
+	struct flow_cold *c = &w->flows->cold[record];
+	uint32_t parent = c->parent, other = FLOW_NONE;
+
+	if (*nat_parent_refs(w->flows, record) > 0) {
+		nat_use_end(w, record);
+		nat_use_begin(w, record, NAT_RULE_NONE, c->flags | NAT_COLD_DEAD, false);
+		return;
+	}
+	if (c->flags & NAT_COLD_JOINT)
+		other = *nat_joint_other(w->flows, record);
+	if (c->kind == FLOW_BINDING) {
+		struct flow_tuple outside;
+
+		flow_side_get_tuple(&w->flows->records[record].side[FLOW_REPLY], &outside);
+		nat_alloc_freed(w, &outside);
+	}
+	nat_use_end(w, record);
+	flow_remove(w->flows, record);
+	unref(w, parent);
+	unref(w, other);
+}
+
+void nat_parent_unused(struct nat_worker *w, uint32_t record)
+{
+	const struct flow_cold *c = &w->flows->cold[record];
+
+	if (c->flags & (NAT_COLD_JOINT | NAT_COLD_PEER) ||
+		(c->kind == FLOW_BINDING && c->flags & NAT_COLD_DEAD))
+		nat_parent_end(w, record);
+	else if (c->kind == FLOW_HOST)
+		flow_timer_arm(w->flows, record, w->now_ms + HOST_IDLE_MS);
+	else
+		flow_timer_arm(w->flows, record,
+			flow_deadline_ms(&w->rules->timeouts, &w->flows->records[record]));
+}
+
+/* A parent's timer wakes also while it is in use: then it is armed again by who leaves last. */
+void nat_parent_due(struct nat_worker *w, uint32_t record)
+{
+	struct flow_side *s = w->flows->records[record].side;
+	struct flow_cold *c = &w->flows->cold[record];
+	uint32_t deadline_ms;
+
+	if (*nat_parent_refs(w->flows, record) > 0)
+		return;
+	if (c->kind == FLOW_HOST)
+		deadline_ms = s[FLOW_ORIGINAL].seen_ms + HOST_IDLE_MS;
+	else if (c->flags & NAT_COLD_HELD)
+		deadline_ms = s[FLOW_REPLY].seen_ms + HOLD_MS;
+	else
+		deadline_ms = flow_deadline_ms(&w->rules->timeouts, &w->flows->records[record]);
+	if ((int32_t)(deadline_ms - w->now_ms) <= 0) {
+		if (c->kind == FLOW_HOST || c->flags & NAT_COLD_HELD ||
+			s[FLOW_ORIGINAL].proto == IPPROTO_TCP) {
+			nat_parent_end(w, record);
+			return;
+		}
+		c->flags |= NAT_COLD_HELD;
+		s[FLOW_REPLY].seen_ms = w->now_ms;
+		deadline_ms = w->now_ms + HOLD_MS;
+	}
+	flow_timer_arm(w->flows, record, deadline_ms);
+}
