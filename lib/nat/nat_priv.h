@@ -5,7 +5,7 @@
  *		      (session_priv.h: plan.c, parent.c, revalidate.c)
  *	hold.c	      SYNs that nobody asked for
  *	alloc.c       ports
- *	rewrite.c     the packet's bytes
+ *	rewrite.[ch]  the packet's bytes
  *	icmp_error.c  errors about translated packets
  *	sweep.c       all records, a slice at a time: show, clear, new rules */
 #ifndef NAT_NAT_PRIV_H
@@ -15,6 +15,7 @@
 
 #include "flow/reass.h"
 #include "nat/nat.h"
+#include "nat/rewrite.h"
 #include "nat/rules.h"
 #include "packet/meta.h"
 
@@ -148,17 +149,6 @@ unsigned int nat_hold_due(struct nat_worker *w, struct rte_mbuf **ret_pkts, uint
 bool nat_hold(struct nat_worker *w, struct rte_mbuf *m, const struct flow_tuple *tuple, uint8_t reason);
 int nat_hold_init(struct nat_worker *w);
 void nat_hold_fini(struct nat_worker *w);
-
-/* --- rewrite.c --- */
-
-/* Fills both sides' `to`, deltas and flags from their tuples. */
-void nat_rewrite_prepare(struct flow_record *r);
-/* Makes the packet what its side says: addresses, ports or identifier, checksums by RFC 1624; a UDP
- * checksum of 0 stays (IPv4). l4_offset from the frame's start; has_l4 false: a later fragment, or a
- * protocol without ports: addresses alone. IPv6 needs the other side. */
-void nat_rewrite4(struct rte_mbuf *m, const struct flow_side *s, unsigned int l4_offset, bool has_l4);
-void nat_rewrite6(struct rte_mbuf *m, const struct flow_side *s, const struct flow_side *other,
-	unsigned int l4_offset, bool has_l4);
 
 /* --- icmp_error.c --- */
 
