@@ -82,6 +82,8 @@ static void on_sync(evutil_socket_t fd, short what, void *arg)
 	fibsync_run(n->fibsync, clock_now_ms());
 	fib_reclaim(n->fib);
 	nh_table_reclaim(n->nh);
+	if (n->nat != NULL)
+		nat_poll(n->nat, clock_now_ms());
 }
 
 static int add_timer(struct nvad *n, event_callback_fn fn, unsigned int ms, struct event **ret_event)

@@ -12,6 +12,7 @@
 #include "fib/nh.h"
 #include "fibsync/fibsync.h"
 #include "graph/worker.h"
+#include "nat/nat.h"
 #include "neigh/neigh.h"
 #include "punt/punt.h"
 #include "rib/rib.h"
@@ -27,6 +28,11 @@ struct nvad {
 	struct neigh_table *neigh;
 	struct fibsync *fibsync;
 	struct rib *rib;
+	struct nat *nat; /* NULL: no flow is tracked */
+	uint16_t port_ids[PORT_MAX]; /* ethdev ids by index in conf->ports */
+	struct ip_addr *attracted;   /* lib/nat's addresses, sorted */
+	size_t n_attracted;
+	struct config *applied; /* what nvad_apply() took last; NULL: conf is all */
 	struct worker_set *workers;
 	struct bgp *bgp;
 	struct ctl *ctl;
@@ -41,6 +47,17 @@ int nvad_start(struct nvad *n, char *err, size_t err_len);
 
 /* Withdraws from the peers (CEASE), then stops what was started, in reverse. */
 void nvad_stop(struct nvad *n);
+
+/* flows.c, in between: after the ports and routes, and after the workers. */
+int nvad_flows_start(struct nvad *n, char *err, size_t err_len);
+void nvad_flows_stop(struct nvad *n);
+
+/*
+ * Takes the parts of a new configuration that can change while nvad runs: flows, nat, and which ports are
+ * stateful. The caller has checked that nothing else differs. 0 and the configuration is ours; or -errno
+ * with a text (-EBUSY: an earlier one is still being carried out), and nothing has changed.
+ */
+int nvad_apply(struct nvad *n, struct config *config, char *err, size_t err_len);
 
 /* The control loop's timers; until a signal or a fatal error ends it. */
 int nvad_run(struct nvad *n);

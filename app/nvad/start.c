@@ -123,6 +123,7 @@ static int start_port(struct nvad *n, const struct config_port *conf, char *err,
 
 	if (p == NULL)
 		return errno != 0 ? -errno : -EIO;
+	n->port_ids[conf - n->conf->ports] = p->id;
 	if (conf->punt && !p->kernel_owns_addresses) {
 		rc = punt_port_add(n->punt, p->id, conf, err, err_len);
 		if (rc != 0)
@@ -197,6 +198,7 @@ static int start_workers(struct nvad *n, char *err, size_t err_len)
 			.fib = n->fib,
 			.nh = n->nh,
 			.punt = n->punt,
+			.nat = n->nat,
 			.qsbr = n->qsbr,
 			.pool = n->pool,
 			.poll = n->conf->system.poll,
@@ -250,6 +252,8 @@ int nvad_start(struct nvad *n, char *err, size_t err_len)
 	if (rc == 0)
 		rc = start_routes(n, err, err_len);
 	if (rc == 0)
+		rc = nvad_flows_start(n, err, err_len);
+	if (rc == 0)
 		rc = start_workers(n, err, err_len);
 	/* The socket first: a second nvad ends there, before it disturbs the peers of the first. */
 	if (rc == 0)
@@ -283,6 +287,7 @@ void nvad_stop(struct nvad *n)
 	if (n->workers != NULL)
 		workers_stop(n->workers);
 	bgp_free(n->bgp);
+	nvad_flows_stop(n);
 	rib_free(n->rib);
 	fibsync_free(n->fibsync);
 	neigh_free(n->neigh);

@@ -148,6 +148,9 @@ static bool session_stays(struct nat_worker *w, uint32_t record, const struct na
 	struct standing s = standing_of(w, record);
 	uint32_t ports = ingress_ports(&s, old);
 
+	/* By the new rules its packets go to another worker. */
+	if (nat_owner(w->rules, &s.original) != w->index)
+		return false;
 	for (; ports != 0; ports &= ports - 1) {
 		struct nat_plan plan;
 		uint16_t rule;

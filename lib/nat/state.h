@@ -27,4 +27,13 @@ struct nat {
 	struct nat_worker *worker[];
 };
 
+/* --- view.c --- */
+
+/* The old set's rule or pool of the same name, as an index of its `use`; -1: none. r NULL is legal. */
+int nat_rule_of_name(const struct nat_ruleset *r, const struct nat_rule *rule);
+int nat_pool_of_name(const struct nat_ruleset *r, const char *name);
+/* Adds what the old set's rule or pool `from` (-1: none) has counted to what is carried for `to`. */
+void nat_use_carry(struct nat *n, int from, unsigned int to);
+struct nat_use nat_use_total(const struct nat *n); /* of all rules */
+
 #endif

@@ -1,28 +1,40 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Which packets go by the flow stage, and where they go on. */
+#include <rte_cycles.h>
+
 #include "nat/state.h"
 #include "rig.h"
 
-static struct nat_ruleset rules;
-static struct nat_worker nat_state;
 static struct nat *nat;
 
+/* No rules: which packets come by is set by hand. */
 static int setup(void **state)
 {
-	rules = (struct nat_ruleset){.version = 1};
-	memset(&nat_state, 0, sizeof(nat_state));
-	nat_state.nat = nat;
-	nat_state.rules = &rules;
-	nat->rules = &rules;
-	nat->worker[0] = &nat_state;
+	static const uint16_t port_ids[] = {0, 1};
+	struct config conf = {.ports = rig.port_conf, .n_ports = 2, .flows.max_sessions = 100};
+	char err[200] = "";
+
+	nat = nat_new(
+		&(struct nat_conf){
+			.config = &conf, .port_ids = port_ids, .workers = 1, .fib = rig.conf.fib,
+			.nh = rig.conf.nh, .tsc_hz = rte_get_tsc_hz(),
+		},
+		err, sizeof(err));
+	if (nat == NULL) {
+		fprintf(stderr, "%s\n", err);
+		return -1;
+	}
 	rig.conf.nat = nat;
 	return rig_setup(state);
 }
 
 static int teardown(void **state)
 {
+	int ret = rig_teardown(state);
+
 	rig.conf.nat = NULL;
-	return rig_teardown(state);
+	nat_free(nat);
+	return ret;
 }
 
 /* Packets that a node has seen. */
@@ -43,7 +55,7 @@ static void by_ingress_port(void **state)
 	struct craft c;
 
 	(void)state;
-	rules.flow_ports = 1;
+	nat->rules->flow_ports = 1;
 	for (unsigned int port = 0; port < 2; port++) {
 		craft_ip4(&c, "192.0.0.5", "192.0.1.7", 17, 64, 26);
 		rig_in(port, &c);
@@ -125,7 +137,7 @@ static void released(void **state)
 
 	(void)state;
 	for (unsigned int v4 = 0; v4 < 2; v4++) {
-		struct nat_released *q = &nat_state.released[v4];
+		struct nat_released *q = &nat_worker(nat, 0)->released[v4];
 		struct rte_mbuf *m;
 
 		if (v4)
@@ -158,12 +170,8 @@ int main(void)
 	};
 	int ret;
 
-	nat = calloc(1, sizeof(*nat) + sizeof(nat->worker[0]));
-	if (nat == NULL)
-		return 1;
 	rig_start();
 	ret = cmocka_run_group_tests(tests, NULL, NULL);
 	rig_stop();
-	free(nat);
 	return ret;
 }
