@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The configuration's front door: file to text to tree to struct config. The sections are read in the
- * order ports, underlay, routes, bgp, whatever their order in the file, so that each can be checked
+ * order ports, underlay, routes, bgp, flows, nat, whatever their order in the file, so that each can be checked
  * against what it rests on. docs/configuration.md describes every key.
  */
 #include <errno.h>
@@ -47,6 +47,8 @@ static const struct key top_keys[] = {
 	{"underlay", KEY_CUSTOM, .load = load_underlay},
 	{"routes", KEY_CUSTOM, .load = load_routes},
 	{"bgp", KEY_CUSTOM, .load = load_bgp},
+	{"flows", KEY_CUSTOM, .load = load_flows},
+	{"nat", KEY_CUSTOM, .load = load_nat},
 };
 
 struct config *config_load_string(const char *text, size_t len, const char *name,
@@ -87,11 +89,14 @@ struct config *config_load_string(const char *text, size_t len, const char *name
 		.socket = "/run/nvad.sock",
 		.max_v4_groups = 65536,
 	};
+	flows_defaults(&l.c->flows);
 	if (tree->first->type == YAML_SCALAR && tree->first->text[0] == '\0') {
 		load_fail(&l, tree->first, "the configuration is empty");
 		ret = load_hint(&l, "conf/nvad.yaml is an example to start from");
 	} else {
 		ret = load_mapping(&l, tree->first, top_keys, RTE_DIM(top_keys), l.c);
+		if (ret == 0)
+			ret = flows_finish(&l);
 	}
 	yaml_free(tree);
 	if (ret < 0) {
@@ -163,6 +168,27 @@ struct config *config_load(const char *path, struct config_error *ret_error)
 	return c;
 }
 
+static void match_free(struct config_nat_match *m)
+{
+	free(m->source);
+	free(m->destination);
+}
+
+static void nat_free(struct config_nat *n)
+{
+	for (size_t i = 0; i < n->n_pools; i++)
+		free(n->pools[i].addresses);
+	for (size_t i = 0; i < n->n_snat; i++)
+		match_free(&n->snat[i].match);
+	for (size_t i = 0; i < n->n_dnat; i++) {
+		match_free(&n->dnat[i].match);
+		free(n->dnat[i].to);
+	}
+	free(n->pools);
+	free(n->snat);
+	free(n->dnat);
+}
+
 void config_free(struct config *c)
 {
 	if (c == NULL)
@@ -182,6 +208,7 @@ void config_free(struct config *c)
 		free(p->exports);
 	}
 	free(c->bgp.peers);
+	nat_free(&c->nat);
 	free(c->warnings);
 	free(c);
 }

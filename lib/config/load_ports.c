@@ -354,6 +354,7 @@ static const struct key port_keys[] = {
 	{"mtu", KEY_U16, .offset = FIELD(mtu_bytes), .min = MIN_MTU, .max = MAX_MTU},
 	{"addresses", KEY_CUSTOM, .load = load_addresses},
 	{"neighbours", KEY_CUSTOM, .load = load_neighbours},
+	{"stateful", KEY_BOOL, .offset = FIELD(stateful)},
 	{"punt", KEY_BOOL, .offset = FIELD(punt)},
 	{"punt_interface", KEY_CUSTOM, .offset = FIELD(punt_interface), .load = load_interface},
 };

@@ -15,6 +15,12 @@
 #define CONFIG_EXPORTS_MAX 4096
 #define CONFIG_COMMUNITIES_MAX 64
 #define CONFIG_WARNINGS_MAX 64
+#define CONFIG_POOLS_MAX 64
+#define CONFIG_NAT_RULES_MAX 512 /* of each kind */
+#define CONFIG_NAT_PREFIXES_MAX 64
+#define CONFIG_NAT_SPAN_MAX 256 /* addresses of a pool, of a DNAT rule's destination; backends */
+#define CONFIG_RESERVED_PORT 65330 /* Azure's: never a source port */
+#define CONFIG_MAX_SESSIONS (16u << 20)
 
 struct loader {
 	const char *name; /* of the file */
@@ -25,6 +31,12 @@ struct loader {
 	struct config_error *current; /* the error or warning that load_hint() completes */
 	struct config_error scratch;  /* a warning beyond the limit */
 	const struct yaml_node *bgp_as;
+	const struct yaml_node *max_sessions; /* of `flows` */
+	struct loader_pool {
+		const struct yaml_node *name;
+		const char *user; /* the first rule that uses it */
+		bool independent; /* its mapping */
+	} pools[CONFIG_POOLS_MAX];
 };
 
 /* error.c */
@@ -81,11 +93,17 @@ int load_unicast(struct loader *l, const struct yaml_node *node, const struct ip
 int load_want_scalar(struct loader *l, const struct yaml_node *node, const char *wants);
 int load_no_memory(struct loader *l);
 
-/* load_ports.c, load_routes.c, load_bgp.c: the sections, in this order. */
+/* load_ports.c, load_routes.c, load_bgp.c, load_flows.c, load_nat.c: the sections, in this order. */
 int load_ports(struct loader *l, const struct yaml_node *node, void *config);
 int load_underlay(struct loader *l, const struct yaml_node *node, void *config);
 int load_routes(struct loader *l, const struct yaml_node *node, void *config);
 int load_bgp(struct loader *l, const struct yaml_node *node, void *config);
+int load_flows(struct loader *l, const struct yaml_node *node, void *config);
+int load_nat(struct loader *l, const struct yaml_node *node, void *config);
+
+void flows_defaults(struct config_flows *f);
+/* After all sections: how many sessions there may be depends on the rules. */
+int flows_finish(struct loader *l);
 
 /* The port with a connected prefix that holds the address; or whose own address it is. Or NULL. */
 const struct config_port *port_connected(const struct config *c, const struct ip_addr *addr);
