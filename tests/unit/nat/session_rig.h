@@ -140,7 +140,7 @@ static inline void rig_advance(struct rig *g, uint32_t ms)
 		while (g->w[i]->now_ms != end) {
 			uint32_t left = end - g->w[i]->now_ms;
 
-			g->w[i]->now_ms += left < 5000 ? left : 5000;
+			g->w[i]->now_ms += left < 500 ? left : 500;
 			rig_expire(g->w[i]);
 		}
 	}
