@@ -81,7 +81,7 @@ struct ctl_command {
 	/*
 	 * Emits rows. Returns CTL_END; CTL_MORE where ctl_slice_full() said so and there is more: then
 	 * it is called again, with call->state as it left it; CTL_WAIT where there will be more that
-	 * is not there yet: then it is called again in a millisecond; -1 after ctl_fail().
+	 * is not there yet: then it is called again in a millisecond, its rows still with it; -1 after ctl_fail().
 	 * Between two calls anything may change: keep keys in the state, not pointers into modules.
 	 */
 	int (*run)(struct ctl_call *call);
@@ -109,7 +109,7 @@ struct ctl_call {
 	json_t *rows, *row;
 	bool failed_memory;
 	bool truncated; /* a limit of the command's was reached: the listing is not whole */
-	char error_code[24], error[400], hint[CTL_USAGE_LEN];
+	char error_code[24], error[640], hint[CTL_USAGE_LEN];
 };
 
 /* --- words.c --- */

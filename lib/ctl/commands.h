@@ -23,6 +23,24 @@ int ctl_show_bgp_summary(struct ctl_call *call);
 int ctl_show_bgp_peer(struct ctl_call *call);
 void ctl_complete_peer(const struct ctl_context *context, json_t *rows);
 
+/* commands_flow.c */
+int ctl_show_flows(struct ctl_call *call);
+int ctl_show_flows_summary(struct ctl_call *call);
+int ctl_show_nat_bindings(struct ctl_call *call);
+int ctl_flow_clear(struct ctl_call *call);
+void ctl_end_listing(void *state);
+void ctl_end_clearing(void *state);
+void ctl_complete_protocol(const struct ctl_context *context, json_t *rows);
+void ctl_complete_state(const struct ctl_context *context, json_t *rows);
+void ctl_complete_rule(const struct ctl_context *context, json_t *rows);
+
+/* commands_nat.c */
+int ctl_show_nat_rules(struct ctl_call *call);
+int ctl_show_nat_pools(struct ctl_call *call);
+
+/* commands_reload.c */
+int ctl_reload(struct ctl_call *call);
+
 /* commands_route.c */
 int ctl_show_route(struct ctl_call *call);
 int ctl_show_fib_lookup(struct ctl_call *call);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The operator's door: a unix socket that takes one JSON request a line and answers with rows
- * (docs/nvactl.md has the protocol). Control thread; a command reads the modules and changes nothing.
+ * (docs/nvactl.md has the protocol). Control thread; most commands read the modules and change nothing.
  */
 #ifndef CTL_CTL_H
 #define CTL_CTL_H
@@ -15,11 +15,26 @@
 #include "fib/nh.h"
 #include "fibsync/fibsync.h"
 #include "graph/worker.h"
+#include "nat/nat.h"
 #include "neigh/neigh.h"
 #include "punt/punt.h"
 #include "rib/rib.h"
 
 struct ctl;
+
+/* What `reload` needs of the program. */
+struct ctl_reload {
+	const char *path; /* of the configuration file */
+	/* The configuration that runs. */
+	const struct config *(*running)(void *arg);
+	/*
+	 * Applies flows, nat and ports[].stateful of a configuration that differs in nothing else, and
+	 * owns it from then on. 0, or -errno with a text: -EBUSY while an earlier change is still being
+	 * carried out, -EINVAL for what needs a restart; then nothing changed and the caller owns it.
+	 */
+	int (*apply)(void *arg, struct config *config, char *err, size_t err_len);
+	void *arg;
+};
 
 /* What commands look at. A part that does not run is NULL, and its commands say so. */
 struct ctl_context {
@@ -32,6 +47,8 @@ struct ctl_context {
 	struct rib *rib;
 	struct bgp *bgp;
 	struct worker_set *workers;
+	struct nat *nat;
+	const struct ctl_reload *reload;
 	const struct rte_mempool *pool; /* packet buffers */
 };
 

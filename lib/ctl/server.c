@@ -85,7 +85,7 @@ static void run_slice(struct client *c)
 	static const struct timeval pause = {.tv_usec = WAIT_US};
 	int ret = c->call.command->run(&c->call);
 
-	if (ret == CTL_WAIT && json_array_size(c->call.rows) == 0) {
+	if (ret == CTL_WAIT) {
 		event_add(c->again, &pause);
 		return;
 	}

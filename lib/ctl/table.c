@@ -19,6 +19,25 @@
 #define LIST(name, title) {name, title, CTL_LIST, ""}
 #define ROWS(name, title) {name, title, CTL_ROWS, ""}
 
+/* What show flows and flow clear choose by. */
+#define FLOW_FILTERS                                                                               \
+	{"source", CTL_ARG_PREFIX, .keyword = true, .help = "who began it"},                       \
+	{"destination", CTL_ARG_PREFIX, .keyword = true, .help = "to whom, before translation"},   \
+	{"translated", CTL_ARG_PREFIX, .keyword = true,                                            \
+		.help = "what one of its ends was translated to"},                                 \
+	{"address", CTL_ARG_PREFIX, .keyword = true, .help = "any of its ends, translated or not"}, \
+	{"protocol", CTL_ARG_NAME, .keyword = true, .help = "tcp, udp, icmp... or a number",       \
+		.complete = ctl_complete_protocol},                                                \
+	{"port", CTL_ARG_NUMBER, .keyword = true,                                                  \
+		.help = "any of its ports, translated or not; ICMP: the identifier"},              \
+	{"state", CTL_ARG_NAME, .keyword = true, .help = "established, syn...",                    \
+		.complete = ctl_complete_state},                                                   \
+	{"rule", CTL_ARG_NAME, .keyword = true, .help = "what a translation rule made",            \
+		.complete = ctl_complete_rule},                                                    \
+	{"worker", CTL_ARG_NUMBER, .keyword = true, .help = "what this worker has"}
+#define LIMIT                                                                                      \
+	{"limit", CTL_ARG_NUMBER, .keyword = true, .help = "rows to show at most; 0: all; without it 1000"}
+
 static const struct ctl_command commands[] = {
 	{
 		"help", "what can be asked; or about the words that follow",
@@ -95,8 +114,7 @@ static const struct ctl_command commands[] = {
 			{"longer", CTL_ARG_FLAG, .help = "the prefix and all inside it"},
 			{"peer", CTL_ARG_NAME, .keyword = true, .help = "only what this BGP peer sent",
 				.complete = ctl_complete_peer},
-			{"limit", CTL_ARG_NUMBER, .keyword = true,
-				.help = "rows to show at most; 0: all; without it 1000"}),
+			LIMIT),
 		COLUMNS(TEXT("prefix", "PREFIX"), BOOL("selected", "SEL"), BOOL("multipath", "MULTI"),
 			BOOL("usable", "USABLE"), TEXT("source", "SOURCE"), TEXT("peer", "PEER"),
 			TEXT("action", "ACTION"), TEXT("next_hop", "NEXT-HOP"),
@@ -122,6 +140,71 @@ static const struct ctl_command commands[] = {
 			COUNT("unresolved", "unresolved next hops"), COUNT("paths", "distinct paths"),
 			COUNT("rib_prefixes", "Loc-RIB prefixes"), COUNT("rib_routes", "Loc-RIB routes"),
 			COUNT("rib_selected", "Loc-RIB selected"), NUMBER("rib_bytes", "Loc-RIB memory", "bytes")),
+	},
+	{
+		"show flows", "sessions: both tuples, counters, timers; by any field",
+		.run = ctl_show_flows, .end = ctl_end_listing,
+		ARGS(FLOW_FILTERS, LIMIT),
+		COLUMNS(COUNT("worker", "WORKER"), TEXT("protocol", "PROTO"), TEXT("state", "STATE"),
+			TEXT("source", "SOURCE"), COUNT("source_port", "SPORT"),
+			TEXT("destination", "DESTINATION"), COUNT("destination_port", "DPORT"),
+			TEXT("to_source", "TO-SOURCE"), COUNT("to_source_port", "TO-SPORT"),
+			TEXT("to_destination", "TO-DESTINATION"), COUNT("to_destination_port", "TO-DPORT"),
+			COUNT("packets", "PACKETS"), COUNT("reply_packets", "REPLIES"),
+			NUMBER("bytes", "BYTES", "bytes"), NUMBER("reply_bytes", "REPLY-BYTES", "bytes"),
+			NUMBER("idle_ms", "IDLE", "ms"), NUMBER("expires_ms", "EXPIRES", "ms"),
+			TEXT("rule", "RULE")),
+	},
+	{
+		"show flows summary", "connection tracking: sessions, memory, and what became of them",
+		.record = true, .run = ctl_show_flows_summary,
+		COLUMNS(COUNT("capacity", "capacity"), COUNT("sessions", "in use"), COUNT("peak", "peak"),
+			COUNT("created", "sessions created"), COUNT("expired", "expired"),
+			COUNT("cleared", "cleared"), COUNT("full", "refused for want of room"),
+			NUMBER("memory_bytes", "memory", "bytes"),
+			COUNT("handed_over", "packets handed to their owner"),
+			COUNT("fragments_held", "fragments held"), BOOL("changing", "rules are changing")),
+	},
+	{
+		"show nat rules", "translation rules in the order in which they match, and their use",
+		.run = ctl_show_nat_rules,
+		COLUMNS(TEXT("name", "NAME"), TEXT("kind", "KIND"), TEXT("match", "MATCH"),
+			TEXT("action", "ACTION"), COUNT("sessions", "SESSIONS"), COUNT("peak", "PEAK"),
+			COUNT("created", "CREATED"), COUNT("exhausted", "EXHAUSTED"),
+			COUNT("limited", "LIMITED")),
+	},
+	{
+		"show nat pools", "address pools and their use",
+		.run = ctl_show_nat_pools,
+		COLUMNS(TEXT("name", "NAME"), TEXT("addresses", "ADDRESSES"), TEXT("ports", "PORTS"),
+			TEXT("mapping", "MAPPING"), COUNT("capacity", "CAPACITY"),
+			COUNT("sessions", "SESSIONS"), COUNT("peak", "PEAK"),
+			COUNT("bindings", "BINDINGS"), COUNT("bindings_peak", "BINDINGS-PEAK"),
+			COUNT("exhausted", "EXHAUSTED")),
+	},
+	{
+		"show nat bindings", "endpoint-independent mappings: who has which external port",
+		.run = ctl_show_nat_bindings, .end = ctl_end_listing,
+		ARGS({"address", CTL_ARG_PREFIX, .keyword = true, .help = "inside or outside"},
+			{"rule", CTL_ARG_NAME, .keyword = true, .help = "what a translation rule made",
+				.complete = ctl_complete_rule},
+			LIMIT),
+		COLUMNS(COUNT("worker", "WORKER"), TEXT("protocol", "PROTO"), TEXT("inside", "INSIDE"),
+			COUNT("inside_port", "PORT"), TEXT("outside", "OUTSIDE"),
+			COUNT("outside_port", "PORT"), COUNT("sessions", "SESSIONS"),
+			NUMBER("idle_ms", "IDLE", "ms"), NUMBER("expires_ms", "EXPIRES", "ms"),
+			BOOL("held", "HELD"), TEXT("rule", "RULE")),
+	},
+	{
+		"flow clear", "ends sessions: those that a filter finds, or all",
+		.record = true, .changes = true, .run = ctl_flow_clear, .end = ctl_end_clearing,
+		ARGS(FLOW_FILTERS, {"all", CTL_ARG_FLAG, .help = "every session, and every binding"}),
+		COLUMNS(COUNT("cleared", "sessions ended")),
+	},
+	{
+		"reload", "reads the configuration file again and applies its sections flows and nat",
+		.record = true, .changes = true, .run = ctl_reload,
+		COLUMNS(TEXT("file", "file"), LIST("changed", "changed"), LIST("warnings", "warnings")),
 	},
 	{
 		"show graph", "nodes of the packet's walk: packets and cycles",

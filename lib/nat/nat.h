@@ -99,7 +99,7 @@ struct nat_use {
 
 struct nat_rule_view {
 	const char *name;
-	bool dnat;
+	bool dnat, exempt;
 	char match[200], action[200]; /* as text */
 	struct nat_use use;
 };
@@ -147,7 +147,8 @@ struct nat_flow {
 	struct flow_tuple original, reply;
 	uint64_t packets[2], bytes[2]; /* by enum flow_dir */
 	uint32_t idle_ms, expires_ms;
-	uint32_t sessions; /* of a binding or host */
+	uint32_t sessions; /* of a binding or host; while it has some, its times mean nothing */
+	bool held;	   /* a binding that is over: its port is not given to another yet (RFC 6888) */
 	char rule[CONFIG_NAME_LEN];
 };
 

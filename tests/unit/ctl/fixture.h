@@ -70,7 +70,7 @@ static inline int test_run_wait(struct ctl_call *call)
 	w->calls = 0;
 	ctl_row_begin(call);
 	ctl_put_u64(call, "number", ++w->rows);
-	return w->rows < 2 ? CTL_WAIT : CTL_END;
+	return w->rows < 2 ? CTL_MORE : CTL_END;
 }
 
 static inline void test_end_wait(void *state)

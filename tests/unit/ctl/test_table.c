@@ -97,6 +97,17 @@ static void test_stable_names(void **state)
 		{"show route", "prefix source peer next_hop as_path communities selected multipath usable "
 			"reason age_s"},
 		{"show fib lookup", "address prefix kind interface next_hop mac mtu members"},
+		{"show flows", "worker protocol state source source_port destination destination_port to_source "
+			"to_source_port to_destination to_destination_port packets reply_packets bytes "
+			"reply_bytes idle_ms expires_ms rule"},
+		{"show flows summary", "capacity sessions peak created expired cleared full memory_bytes "
+			"handed_over fragments_held changing"},
+		{"show nat rules", "name kind match action sessions peak created exhausted limited"},
+		{"show nat pools", "name addresses ports mapping capacity sessions peak bindings "
+			"bindings_peak exhausted"},
+		{"show nat bindings", "worker protocol inside inside_port outside outside_port sessions idle_ms "
+			"expires_ms rule"},
+		{"flow clear", "cleared"},
 		{"show graph", "node calls packets cycles_per_packet packets_per_call"},
 		{"show drops", "reason packets text hint"},
 		{"show workers", "worker lcore cpu packets busy_percent loops idle_percent sleeps"},
@@ -130,7 +141,8 @@ static void test_nothing_runs(void **state)
 		"help", "complete show", "show version", "show interfaces", "show neighbors",
 		"show bgp summary", "show bgp peer x", "show route", "show route 10.0.0.0/8 longer",
 		"show fib lookup 10.0.0.1", "show fib summary", "show graph", "show drops", "show drops all",
-		"show workers", "show punt", "show xdp",
+		"show workers", "show punt", "show xdp", "show flows", "show flows summary", "show nat rules",
+		"show nat pools", "show nat bindings", "flow clear all", "reload",
 	};
 	struct config conf = {0};
 	struct ctl_context context = {.conf = &conf};
