@@ -68,7 +68,7 @@ static int apply(struct ctl_call *call, struct config *new)
 	char text[320] = "";
 	int ret;
 
-	if (!config_compare(r->running(r->arg), new, &changes, text, sizeof(text))) {
+	if (!config_compare(call->context->conf, new, &changes, text, sizeof(text))) {
 		config_free(new);
 		return ctl_fail(call, "restart", "nothing was changed; systemctl restart nvad takes it all, "
 			"and ends all sessions", "this cannot change while nvad runs: %s", text);

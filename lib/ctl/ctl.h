@@ -25,11 +25,9 @@ struct ctl;
 /* What `reload` needs of the program. */
 struct ctl_reload {
 	const char *path; /* of the configuration file */
-	/* The configuration that runs. */
-	const struct config *(*running)(void *arg);
 	/*
-	 * Applies flows, nat and ports[].stateful of a configuration that differs in nothing else, and
-	 * owns it from then on. 0, or -errno with a text: -EBUSY while an earlier change is still being
+	 * Applies flows, nat and ports[].stateful of a configuration that differs in nothing else, owns it
+	 * from then on, and shows it as ctl_context.conf. 0, or -errno with a text: -EBUSY while an earlier change is still being
 	 * carried out, -EINVAL for what needs a restart; then nothing changed and the caller owns it.
 	 */
 	int (*apply)(void *arg, struct config *config, char *err, size_t err_len);

@@ -4,8 +4,6 @@
 
 #include "nat/session_priv.h"
 
-/* RFC 6888 REQ-8: so long an external port is not given to another. TCP is tracked: at once. */
-#define HOLD_MS 120000
 /* A host with nothing left goes when its tokens are full again: they would be a new one's. */
 #define HOST_IDLE_MS 1000
 #define TOKEN 1000
@@ -416,7 +414,7 @@ void nat_parent_due(struct nat_worker *w, uint32_t record)
 	if (c->kind == FLOW_HOST)
 		deadline_ms = s[FLOW_ORIGINAL].seen_ms + HOST_IDLE_MS;
 	else if (c->flags & NAT_COLD_HELD)
-		deadline_ms = s[FLOW_REPLY].seen_ms + HOLD_MS;
+		deadline_ms = s[FLOW_REPLY].seen_ms + NAT_PORT_HOLD_MS;
 	else
 		deadline_ms = flow_deadline_ms(&w->rules->timeouts, &w->flows->records[record]);
 	if ((int32_t)(deadline_ms - w->now_ms) <= 0) {
@@ -427,7 +425,7 @@ void nat_parent_due(struct nat_worker *w, uint32_t record)
 		}
 		c->flags |= NAT_COLD_HELD;
 		s[FLOW_REPLY].seen_ms = w->now_ms;
-		deadline_ms = w->now_ms + HOLD_MS;
+		deadline_ms = w->now_ms + NAT_PORT_HOLD_MS;
 	}
 	flow_timer_arm(w->flows, record, deadline_ms);
 }

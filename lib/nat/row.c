@@ -2,6 +2,7 @@
 /* A record as the operator sees it, and whether he asked for it. The worker that owns it calls. */
 #include <string.h>
 
+#include "nat/session_priv.h"
 #include "nat/sweep_priv.h"
 
 static bool in_prefix(const struct ip_prefix *p, const struct ip_addr *a)
@@ -52,26 +53,40 @@ bool nat_row_matches(const struct nat_worker *w, const struct nat_filter *f, uin
 		has_port(f->port, &o, &r);
 }
 
+/* Modulo 2^32; a packet of this very burst may be seen a moment ahead of the clock. */
+static uint32_t ms_between(uint32_t from, uint32_t to)
+{
+	int32_t ms = (int32_t)(to - from);
+
+	return ms > 0 ? (uint32_t)ms : 0;
+}
+
 void nat_row_fill(const struct nat_worker *w, uint32_t record, const char *rule,
 	struct nat_flow *ret_row)
 {
 	const struct flow_record *rec = &w->flows->records[record];
+	const struct flow_cold *c = &w->flows->cold[record];
 	const struct flow_side *s = rec->side;
 	uint32_t deadline_ms = flow_deadline_ms(&w->rules->timeouts, rec);
-	uint32_t timeout_ms = flow_timeout_ms(&w->rules->timeouts, s->proto, s->state);
-	/* Modulo 2^32; a packet of this very burst may be seen a moment ahead of the clock. */
-	int32_t idle_ms = (int32_t)(w->now_ms - (deadline_ms - timeout_ms));
-	int32_t left_ms = (int32_t)(deadline_ms - w->now_ms);
+	uint32_t seen_ms = deadline_ms - flow_timeout_ms(&w->rules->timeouts, s->proto, s->state);
 
 	*ret_row = (struct nat_flow){
-		.kind = w->flows->cold[record].kind,
+		.kind = c->kind,
 		.state = s->state,
 		.worker = (uint16_t)w->index,
 		.packets = {flow_side_packets(&s[0]), flow_side_packets(&s[1])},
 		.bytes = {flow_side_bytes(&s[0]), flow_side_bytes(&s[1])},
-		.idle_ms = idle_ms > 0 ? (uint32_t)idle_ms : 0,
-		.expires_ms = left_ms > 0 ? (uint32_t)left_ms : 0,
 	};
+	if (c->kind == FLOW_BINDING) {
+		ret_row->sessions = *nat_parent_sessions(w->flows, record);
+		ret_row->held = (c->flags & NAT_COLD_HELD) != 0;
+	}
+	if (ret_row->held) {
+		seen_ms = s[FLOW_ORIGINAL].seen_ms;
+		deadline_ms = s[FLOW_REPLY].seen_ms + NAT_PORT_HOLD_MS;
+	}
+	ret_row->idle_ms = ms_between(seen_ms, w->now_ms);
+	ret_row->expires_ms = ms_between(w->now_ms, deadline_ms);
 	flow_side_get_tuple(&s[FLOW_ORIGINAL], &ret_row->original);
 	flow_side_get_tuple(&s[FLOW_REPLY], &ret_row->reply);
 	memcpy(ret_row->rule, rule, strlen(rule)); /* a config name: NUL stays behind it */

@@ -53,6 +53,9 @@ uint8_t nat_plan_nh_kind(const struct nat_worker *w, const struct ip_addr *addr)
 
 /* --- parent.c --- */
 
+/* RFC 6888 REQ-8: so long an external port is not given to another. TCP is tracked: at once. */
+#define NAT_PORT_HOLD_MS 120000
+
 static inline bool nat_is_peer(const struct flow_cold *c)
 {
 	return (c->flags & NAT_COLD_PEER) != 0;

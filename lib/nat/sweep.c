@@ -73,6 +73,24 @@ static const char *rule_name(const struct nat_worker *w, const struct flow_cold 
 									      : "";
 }
 
+/* Ends what was asked for or no rule makes any more. */
+static void end(struct nat_worker *w, uint32_t record)
+{
+	w->counters.cleared += w->flows->cold[record].kind == FLOW_SESSION;
+	nat_session_end(w, record);
+}
+
+/* What new rules do not want. A binding that others still use does not end at once: it must not keep the
+ * index of an old rule. */
+static void end_outdated(struct nat_worker *w, uint32_t record)
+{
+	const struct flow_cold *c = &w->flows->cold[record];
+
+	end(w, record);
+	if (c->kind != FLOW_FREE && !is_of(c, w->rules))
+		nat_session_revalidate(w, record, w->sweep->old);
+}
+
 /* New rules: sessions first, so that a binding whose rule is gone has none any more when it ends. */
 static void sweep_rules(struct nat_worker *w, int budget)
 {
@@ -91,10 +109,8 @@ static void sweep_rules(struct nat_worker *w, int budget)
 		if (c->kind != s->kind || is_of(c, w->rules))
 			continue;
 		budget -= RECORD_COST;
-		if (!nat_session_revalidate(w, s->cursor, s->old)) {
-			nat_session_end(w, s->cursor);
-			w->counters.cleared++;
-		}
+		if (!nat_session_revalidate(w, s->cursor, s->old))
+			end_outdated(w, s->cursor);
 	}
 	if (s->cursor < t->capacity)
 		return;
@@ -140,8 +156,7 @@ static void sweep_part(struct nat_worker *w, unsigned int i, int budget)
 			nat_row_fill(w, p->cursor, rule, &p->rows[head++ % NAT_PART_ROWS]);
 			room--;
 		} else {
-			nat_session_end(w, p->cursor);
-			w->counters.cleared++;
+			end(w, p->cursor);
 			__atomic_store_n(&p->ended, p->ended + 1, __ATOMIC_RELAXED);
 		}
 	}

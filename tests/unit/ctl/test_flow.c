@@ -457,16 +457,9 @@ static const char base[] = "system: {workers: 1}\n"
 			   "    device: {kind: 'null'}\n"
 			   "    addresses: [10.0.1.4/24]\n";
 
-static struct config *running_conf;
 static const char *apply_error;
 static int apply_ret;
 static unsigned int applied;
-
-static const struct config *running(void *arg)
-{
-	(void)arg;
-	return running_conf;
-}
 
 static int apply(void *arg, struct config *config, char *err, size_t err_len)
 {
@@ -476,8 +469,8 @@ static int apply(void *arg, struct config *config, char *err, size_t err_len)
 		snprintf(err, err_len, "%s", apply_error);
 		return apply_ret;
 	}
-	config_free(running_conf);
-	running_conf = config;
+	config_free((struct config *)context.conf);
+	context.conf = config;
 	return 0;
 }
 
@@ -493,7 +486,7 @@ static void write_file(const char *path, const char *text)
 static void test_reload(void **state)
 {
 	char path[] = "/tmp/nvad-test-reload-XXXXXX", text[sizeof(base) + 200], at[100];
-	struct ctl_reload reload = {.path = path, .running = running, .apply = apply};
+	struct ctl_reload reload = {.path = path, .apply = apply};
 	struct config_error e;
 	json_t *rows;
 	int fd = mkstemp(path);
@@ -503,8 +496,8 @@ static void test_reload(void **state)
 	close(fd);
 	expect_error("reload", "not-running", "not running", "");
 	context.reload = &reload;
-	running_conf = config_load_string(base, strlen(base), "running", &e);
-	assert_non_null(running_conf);
+	context.conf = config_load_string(base, strlen(base), "running", &e);
+	assert_non_null(context.conf);
 	/* A file that is wrong: where, and what would be right. */
 	snprintf(text, sizeof(text), "%sbpg: {}\n", base);
 	write_file(path, text);
@@ -533,7 +526,8 @@ static void test_reload(void **state)
 	expect_error("reload", "failed", "not yet", "nothing was changed");
 	unlink(path);
 	expect_error("reload", "bad-config", path, "");
-	config_free(running_conf);
+	config_free((struct config *)context.conf);
+	context.conf = &conf;
 	context.reload = NULL;
 }
 
