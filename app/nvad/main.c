@@ -36,7 +36,7 @@ static void print_help(void)
 	       "  -v, --verbose   log debug messages\n"
 	       "\n"
 	       "SIGTERM and SIGINT stop it in order: peers get a CEASE and withdraw its routes.\n"
-	       "Look at it with nvactl.\n",
+	       "Look at it with nvactl; after a change of FILE: nvactl reload.\n",
 		NVAD_VERSION, DEFAULT_CONFIG);
 }
 
@@ -94,9 +94,9 @@ static void hold_signals(void)
 	sigprocmask(SIG_BLOCK, &stop, NULL);
 }
 
-static int run(const struct config *conf)
+static int run(const struct config *conf, const char *path)
 {
-	struct nvad n = {.conf = conf};
+	struct nvad n = {.conf = conf, .config_path = path};
 	char err[512] = "";
 	int rc;
 
@@ -140,7 +140,7 @@ int main(int argc, char **argv)
 			conf->bgp.n_peers);
 		status = EXIT_OK;
 	} else {
-		status = run(conf);
+		status = run(conf, options.config);
 	}
 	config_free(conf);
 	return status;

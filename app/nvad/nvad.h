@@ -19,6 +19,7 @@
 
 struct nvad {
 	const struct config *conf;
+	const char *config_path;
 	struct event_base *base;
 	struct rte_mempool *pool;
 	struct rte_rcu_qsbr *qsbr;
@@ -37,6 +38,7 @@ struct nvad {
 	struct bgp *bgp;
 	struct ctl *ctl;
 	struct ctl_context ctl_context;
+	struct ctl_reload reload;
 };
 
 /*

@@ -220,8 +220,14 @@ static int start_bgp(struct nvad *n, char *err, size_t err_len)
 	return n->bgp != NULL ? 0 : fail(err, err_len, -errno, "BGP");
 }
 
+static int apply(void *arg, struct config *config, char *err, size_t err_len)
+{
+	return nvad_apply(arg, config, err, err_len);
+}
+
 static int start_ctl(struct nvad *n, char *err, size_t err_len)
 {
+	n->reload = (struct ctl_reload){.path = n->config_path, .apply = apply, .arg = n};
 	n->ctl_context = (struct ctl_context){
 		.conf = n->conf,
 		.fib = n->fib,
@@ -231,6 +237,8 @@ static int start_ctl(struct nvad *n, char *err, size_t err_len)
 		.fibsync = n->fibsync,
 		.rib = n->rib,
 		.workers = n->workers,
+		.nat = n->nat,
+		.reload = &n->reload,
 		.pool = n->pool,
 	};
 	n->ctl = ctl_new(n->base, &n->ctl_context, err, err_len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What nat.c and view.c share: the control thread's state. */
+/* What nat.c, use.c and view.c share: the control thread's state. */
 #ifndef NAT_STATE_H
 #define NAT_STATE_H
 
@@ -27,13 +27,15 @@ struct nat {
 	struct nat_worker *worker[];
 };
 
-/* --- view.c --- */
+/* --- use.c --- */
 
 /* The old set's rule or pool of the same name, as an index of its `use`; -1: none. r NULL is legal. */
 int nat_rule_of_name(const struct nat_ruleset *r, const struct nat_rule *rule);
 int nat_pool_of_name(const struct nat_ruleset *r, const char *name);
 /* Adds what the old set's rule or pool `from` (-1: none) has counted to what is carried for `to`. */
 void nat_use_carry(struct nat *n, int from, unsigned int to);
+/* Of rule or pool i of today's set; `old` as nat_rule_of_name() and nat_pool_of_name() say. */
+struct nat_use nat_use_of(const struct nat *n, int old, unsigned int i);
 struct nat_use nat_use_total(const struct nat *n); /* of all rules */
 
 #endif
