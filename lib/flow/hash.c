@@ -4,52 +4,8 @@
  * secret where the processor has them (three: after two, differences in four bytes can still leave a
  * column of the state alone); else SipHash-1-3 (Aumasson and Bernstein, 2012). A table uses one.
  */
+#include "flow/siphash.h"
 #include "flow/table_priv.h"
-
-static inline uint64_t rotate(uint64_t x, unsigned int by)
-{
-	return x << by | x >> (64 - by);
-}
-
-static inline void sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[1] = rotate(v[1], 13) ^ v[0];
-	v[0] = rotate(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotate(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotate(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotate(v[1], 17) ^ v[2];
-	v[2] = rotate(v[2], 32);
-}
-
-/* SipHash-1-3 of `words` 64-bit words; the length is fixed for each kind of key, and so is not mixed
- * in but by `words`. */
-static uint32_t sip_hash(const uint8_t secret[16], const void *key, unsigned int words)
-{
-	uint64_t k[2], m, v[4];
-
-	memcpy(k, secret, sizeof(k));
-	v[0] = k[0] ^ 0x736f6d6570736575u;
-	v[1] = k[1] ^ 0x646f72616e646f6du;
-	v[2] = k[0] ^ 0x6c7967656e657261u;
-	v[3] = k[1] ^ 0x7465646279746573u;
-	for (unsigned int i = 0; i <= words; i++) {
-		m = (uint64_t)words << 59;
-		if (i < words)
-			memcpy(&m, (const uint8_t *)key + 8 * i, 8);
-		v[3] ^= m;
-		sip_round(v);
-		v[0] ^= m;
-	}
-	v[2] ^= 0xff;
-	for (unsigned int i = 0; i < 3; i++)
-		sip_round(v);
-	m = v[0] ^ v[1] ^ v[2] ^ v[3];
-	return (uint32_t)(m ^ m >> 32);
-}
 
 static void hash4_burst_sip(const struct flow_table *t, const struct flow_key4 *keys,
 	uint32_t *ret_hash, unsigned int n)
