@@ -16,6 +16,8 @@
 #include <rte_memcpy.h>
 
 #define POOL_SIZE 16383
+#define OVER_POOL_SIZE 262143 /* net_pcap keeps the whole file in packets */
+#define OVER_ROOM 512
 #define WINDOWS_DEFAULT 15
 #define WINDOW_MS_DEFAULT 20
 #define WINDOW_TRIES 6
@@ -29,6 +31,7 @@ static struct {
 	struct rte_mempool *pool;
 	rig_look_fn look;
 	void *look_arg;
+	uint16_t over; /* the device of --over */
 } source;
 
 void rig_die(const struct rig *rig, const char *fmt, ...)
@@ -75,6 +78,18 @@ static uint16_t sink_tx(void *queue, struct rte_mbuf **pkts, uint16_t n)
 				pkts[i]->data_len);
 	rte_pktmbuf_free_bulk(pkts, n);
 	return n;
+}
+
+static uint16_t over_rx(void *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	(void)queue;
+	return rte_eth_rx_burst(source.over, 0, pkts, n);
+}
+
+static uint16_t over_tx(void *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	(void)queue;
+	return rte_eth_tx_burst(source.over, 0, pkts, n);
 }
 
 void rig_deliver(const struct rig_frame *frames, uint32_t n, bool once)
@@ -247,8 +262,23 @@ static void port_open_null(struct rig *rig)
 		rig_die(rig, "%s", err);
 	source.port = rig->port->id;
 	source.pool = rig->conf.pool;
-	rte_eth_fp_ops[rig->port->id].rx_pkt_burst = source_rx;
-	rte_eth_fp_ops[rig->port->id].tx_pkt_burst = sink_tx;
+	rte_eth_fp_ops[rig->port->id].rx_pkt_burst = rig->over != NULL ? over_rx : source_rx;
+	rte_eth_fp_ops[rig->port->id].tx_pkt_burst = rig->over != NULL ? over_tx : sink_tx;
+}
+
+static void over_open(struct rig *rig)
+{
+	struct rte_eth_conf conf = {0};
+	char name[RTE_DEV_NAME_MAX_LEN];
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(rig->over, ","), rig->over);
+	if (rte_dev_probe(rig->over) != 0 || rte_eth_dev_get_port_by_name(name, &source.over) != 0)
+		rig_die(rig, "no device %s", rig->over);
+	if (rte_eth_dev_configure(source.over, 1, 1, &conf) != 0 ||
+		rte_eth_rx_queue_setup(source.over, 0, 512, SOCKET_ID_ANY, NULL, rig->conf.pool) != 0 ||
+		rte_eth_tx_queue_setup(source.over, 0, 512, SOCKET_ID_ANY, NULL) != 0 ||
+		rte_eth_dev_start(source.over) != 0)
+		rig_die(rig, "device %s does not start", rig->over);
 }
 
 static void tables_make(struct rig *rig)
@@ -258,8 +288,8 @@ static void tables_make(struct rig *rig)
 	*conf = (struct worker_conf){.workers = 1, .poll = CONFIG_POLL_BUSY};
 	if (pkt_meta_register() != 0)
 		rig_die(rig, "mbuf field");
-	conf->pool = rte_pktmbuf_pool_create("bench", POOL_SIZE, 512, 0,
-		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	conf->pool = rte_pktmbuf_pool_create("bench", rig->over != NULL ? OVER_POOL_SIZE : POOL_SIZE,
+		512, 0, rig->over != NULL ? OVER_ROOM : RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (conf->pool == NULL)
 		rig_die(rig, "no memory for packets");
 	conf->qsbr = rte_zmalloc("qsbr", rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE);
@@ -312,7 +342,8 @@ static void eal_start(const struct rig *rig, bool huge, const char *lcore, unsig
 
 static void usage(const struct rig *rig, bool data)
 {
-	fprintf(stderr, "usage: bench_%s [--json] [--no-huge] [--windows N] [--window-ms MS] [--lcore CPU]%s\n",
+	fprintf(stderr, "usage: bench_%s [--json] [--no-huge] [--windows N] [--window-ms MS] [--lcore CPU]\n"
+		"       [--over DEVICE_ARGUMENTS]%s\n",
 		rig->bench, data ? " [--data PREFIXES.txt.xz]" : "");
 	exit(2);
 }
@@ -324,7 +355,8 @@ void rig_open(struct rig *rig, const char *bench, int argc, char **argv, unsigne
 		{"json", no_argument, NULL, 'j'}, {"no-huge", no_argument, NULL, 'n'},
 		{"windows", required_argument, NULL, 'w'},
 		{"window-ms", required_argument, NULL, 'm'},
-		{"data", required_argument, NULL, 'd'}, {"lcore", required_argument, NULL, 'l'}, {0},
+		{"data", required_argument, NULL, 'd'}, {"lcore", required_argument, NULL, 'l'},
+		{"over", required_argument, NULL, 'o'}, {0},
 	};
 	const char *lcore = "0";
 	bool huge = true;
@@ -342,6 +374,8 @@ void rig_open(struct rig *rig, const char *bench, int argc, char **argv, unsigne
 			rig->ms = atoi(optarg);
 		else if (c == 'l')
 			lcore = optarg;
+		else if (c == 'o')
+			rig->over = optarg;
 		else if (c == 'd' && ret_data != NULL)
 			*ret_data = optarg;
 		else
@@ -353,6 +387,8 @@ void rig_open(struct rig *rig, const char *bench, int argc, char **argv, unsigne
 	rig->report = report_new(bench);
 	tables_make(rig);
 	port_open_null(rig);
+	if (rig->over != NULL)
+		over_open(rig);
 }
 
 void rig_close(struct rig *rig)

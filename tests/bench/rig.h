@@ -26,6 +26,7 @@ struct rig {
 	unsigned int windows, ms;
 	unsigned int repeated, disturbed; /* windows that others cut into */
 	bool json;
+	const char *over; /* --over: device arguments of a port to use in place of the table of frames */
 	struct report *report;
 };
 
