@@ -12,14 +12,13 @@
 
 #define HEADERS_MAX 8
 
-int ip6_payload_find(const struct rte_mbuf *m, struct ip6_payload *ret_payload)
+int ip6_payload_find_at(const uint8_t *ip, uint32_t len, struct ip6_payload *ret_payload)
 {
-	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
-	const struct pkt_ip6_hdr *ip = (const void *)(frame + PKT_L2_LEN);
-	struct ip6_payload p = {.offset = PKT_L2_LEN + sizeof(*ip), .proto = ip->proto};
+	const struct pkt_ip6_hdr *hdr = (const void *)ip;
+	struct ip6_payload p = {.offset = sizeof(*hdr), .proto = hdr->proto};
 
 	for (unsigned int i = 0; i <= HEADERS_MAX; i++) {
-		const uint8_t *ext = frame + p.offset;
+		const uint8_t *ext = ip + p.offset;
 
 		switch (p.proto) {
 		case IPPROTO_HOPOPTS:
@@ -32,7 +31,7 @@ int ip6_payload_find(const struct rte_mbuf *m, struct ip6_payload *ret_payload)
 			*ret_payload = p;
 			return 0;
 		}
-		if (p.offset + 8 > m->data_len)
+		if (p.offset + 8 > len)
 			return -EBADMSG;
 		if (p.proto == IPPROTO_FRAGMENT) {
 			p.fragment = true;
@@ -44,7 +43,7 @@ int ip6_payload_find(const struct rte_mbuf *m, struct ip6_payload *ret_payload)
 			p.offset += (ext[1] + 1u) * 8;
 		}
 		p.proto = ext[0];
-		if (p.offset > m->data_len)
+		if (p.offset > len)
 			return -EBADMSG;
 		if (p.fragment_offset != 0) {
 			*ret_payload = p;
@@ -52,4 +51,16 @@ int ip6_payload_find(const struct rte_mbuf *m, struct ip6_payload *ret_payload)
 		}
 	}
 	return -EBADMSG;
+}
+
+int ip6_payload_find(const struct rte_mbuf *m, struct ip6_payload *ret_payload)
+{
+	const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, PKT_L2_LEN);
+	struct ip6_payload p;
+
+	if (ip6_payload_find_at(ip, m->data_len - PKT_L2_LEN, &p) != 0)
+		return -EBADMSG;
+	p.offset += PKT_L2_LEN;
+	*ret_payload = p;
+	return 0;
 }
