@@ -210,17 +210,21 @@ static bool try_random(struct attempt *a, uint32_t most, bool *ret_whole)
 	return n > 0 && try_ports(a, ports, n);
 }
 
-static bool try_address(struct attempt *a, const struct flow_tuple *tuple, bool preserve)
+static bool in_range(const struct attempt *a, uint16_t port)
 {
-	uint16_t own = rte_be_to_cpu_16(tuple->sport);
+	return port >= a->lo && port <= a->hi &&
+		nat_port_owner(port, a->w->workers) == a->w->index &&
+		(a->parity < 0 || (port & 1) == a->parity);
+}
+
+static bool try_address(struct attempt *a, uint16_t first)
+{
 	uint32_t most = RTE_MIN((uint32_t)SCAN_MAX, a->budget);
 	bool whole;
 
 	if (a->range.count == 0 || is_exhausted(a))
 		return false;
-	if (preserve && own >= a->lo && own <= a->hi &&
-		nat_port_owner(own, a->w->workers) == a->w->index &&
-		(a->parity < 0 || (own & 1) == a->parity) && try_ports(a, &own, 1))
+	if (first != 0 && in_range(a, first) && try_ports(a, &first, 1))
 		return true;
 	if (try_random(a, RTE_MAX(most, 4u), &whole))
 		return true;
@@ -269,28 +273,56 @@ static void set_range(struct attempt *a, const struct nat_pool *pool, const stru
 	a->range = range_of(a->w, a->lo, a->hi, a->parity);
 }
 
-int nat_alloc_endpoint(struct nat_worker *w, const struct nat_pool *pool,
-	enum config_nat_ports selection, const struct flow_tuple *tuple, struct flow_tuple *reply,
-	uint32_t *ret_hash)
+static struct attempt attempt_of(struct nat_worker *w, const struct nat_pool *pool,
+	const struct flow_tuple *tuple, struct flow_tuple *reply)
 {
 	struct attempt a = {
-		.w = w, .reply = reply, .ret_hash = ret_hash, .budget = SCAN_TOTAL,
+		.w = w, .reply = reply, .budget = SCAN_TOTAL,
 		.icmp = tuple->proto == IPPROTO_ICMP || tuple->proto == IPPROTO_ICMPV6,
 		.binding = is_unspecified_remote(reply),
 	};
+
+	if (nat_has_ports(tuple->proto))
+		set_range(&a, pool, tuple);
+	return a;
+}
+
+uint16_t nat_alloc_guess(struct nat_worker *w, const struct nat_pool *pool,
+	enum config_nat_ports selection, const struct flow_tuple *tuple, const struct flow_tuple *reply)
+{
+	struct flow_tuple first = *reply;
+	struct attempt a = attempt_of(w, pool, tuple, &first);
+	uint16_t port = rte_be_to_cpu_16(tuple->sport);
+
+	if (a.range.count == 0)
+		return 0;
+	if (selection != CONFIG_NAT_PORTS_PRESERVE || !in_range(&a, port))
+		port = port_of(w, a.range.first + a.range.step *
+			(uint32_t)((nat_random(w) >> 32) * a.range.count >> 32));
+	first.dst = *nat_pool_address(pool, &tuple->src);
+	set_port(&a, port);
+	flow_prefetch(w->flows, flow_hash(w->flows, &first));
+	return port;
+}
+
+int nat_alloc_endpoint(struct nat_worker *w, const struct nat_pool *pool,
+	enum config_nat_ports selection, const struct flow_tuple *tuple, uint16_t guess,
+	struct flow_tuple *reply, uint32_t *ret_hash)
+{
+	struct attempt a = attempt_of(w, pool, tuple, reply);
 	unsigned int first = (unsigned int)(nat_pool_address(pool, &tuple->src) - pool->addresses);
 	/* A binding's address is the inside's, come what may (RFC 4787 REQ-2). */
 	unsigned int n = a.binding ? 1 : pool->n_addresses;
 	bool portless = !nat_has_ports(tuple->proto);
 
-	if (!portless)
-		set_range(&a, pool, tuple);
+	a.ret_hash = ret_hash;
+	if (guess == 0 && selection == CONFIG_NAT_PORTS_PRESERVE)
+		guess = rte_be_to_cpu_16(tuple->sport);
 	for (unsigned int i = 0; i < n; i++) {
 		unsigned int at = first + i;
 
 		reply->dst = pool->addresses[at < pool->n_addresses ? at : at - pool->n_addresses];
-		if (portless ? try_portless(&a) :
-			       try_address(&a, tuple, selection == CONFIG_NAT_PORTS_PRESERVE))
+		if (portless ? try_portless(&a) : try_address(&a, guess))
 			return 0;
 	}
 	return -EADDRINUSE;

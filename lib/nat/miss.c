@@ -5,6 +5,9 @@
  */
 #include "nat/burst_priv.h"
 
+/* First packets whose sessions are made together: what they load has to stay in the L1 cache. */
+#define PREPARED_MAX 32u
+
 static uint8_t hand_over(struct nat_burst *b, struct rte_mbuf *m, unsigned int owner)
 {
 	pkt_meta(m)->owner = owner;
@@ -63,18 +66,32 @@ static bool is_first(const struct flow_table *t, uint32_t ref)
 	       flow_side(t, ref)->packets_256 == 0;
 }
 
-static void missed_one(struct nat_burst *b, unsigned int key)
+static void missed_one(struct nat_burst *b, unsigned int key, const struct flow_tuple *tuple,
+	struct nat_plan *plan)
 {
 	struct nat_worker *w = b->w;
 	unsigned int i = b->who[key];
-	struct flow_tuple tuple = tuple_of(b, key);
 	struct nat_verdict v;
 
-	v = nat_session_new(w, b->pkts[i], &tuple, &b->l4[i], b->hash[key]);
+	v = nat_session_new(w, b->pkts[i], tuple, &b->l4[i], b->hash[key], plan);
 	if (v.next == FLOW_NEXT_REWRITE)
 		nat_burst_hit(b, i, v.ref, is_first(w->flows, v.ref));
 	else
 		b->next[i] = follow(b->pkts[i], &v);
+}
+
+/* Rules for all first, so that the loads of what their sessions need overlap. */
+static void missed_some(struct nat_burst *b, const uint8_t *keys, unsigned int n)
+{
+	struct flow_tuple tuple[PREPARED_MAX];
+	struct nat_plan plan[PREPARED_MAX];
+
+	for (unsigned int j = 0; j < n; j++) {
+		tuple[j] = tuple_of(b, keys[j]);
+		nat_session_prepare(b->w, b->pkts[b->who[keys[j]]]->port, &tuple[j], &plan[j]);
+	}
+	for (unsigned int j = 0; j < n; j++)
+		missed_one(b, keys[j], &tuple[j], &plan[j]);
 }
 
 /* Hands over what is another worker's; what stays is the caller's. */
@@ -99,8 +116,8 @@ __rte_noinline void nat_burst_missed(struct nat_burst *b)
 {
 	if (b->w->workers > 1)
 		b->n_missed = part_with(b);
-	for (unsigned int j = 0; j < b->n_missed; j++)
-		missed_one(b, b->missed[j]);
+	for (unsigned int j = 0; j < b->n_missed; j += PREPARED_MAX)
+		missed_some(b, b->missed + j, RTE_MIN(b->n_missed - j, PREPARED_MAX));
 }
 
 /* --- what was held --- */

@@ -104,10 +104,14 @@ static inline bool nat_has_ports(uint8_t proto)
  * hash of the inside address (paired pooling, REQ-2), or any that has room where sessions are
  * endpoint-dependent. Preserves the port where it may (selection), else random. For a binding the
  * remote end of `reply` is zero. 0 with reply->dst and dport set and the reply's hash, or -EADDRINUSE.
+ * guess: of nat_alloc_guess(), or 0.
  */
 int nat_alloc_endpoint(struct nat_worker *w, const struct nat_pool *pool,
-	enum config_nat_ports selection, const struct flow_tuple *tuple, struct flow_tuple *reply,
-	uint32_t *ret_hash);
+	enum config_nat_ports selection, const struct flow_tuple *tuple, uint16_t guess,
+	struct flow_tuple *reply, uint32_t *ret_hash);
+/* The port that would be tried first, its bucket on the way; 0: none. */
+uint16_t nat_alloc_guess(struct nat_worker *w, const struct nat_pool *pool,
+	enum config_nat_ports selection, const struct flow_tuple *tuple, const struct flow_tuple *reply);
 /* An endpoint that was handed out is free again. */
 void nat_alloc_freed(struct nat_worker *w, const struct flow_tuple *reply);
 
@@ -128,14 +132,34 @@ struct nat_verdict {
 	uint32_t ref;
 };
 
+/* What the rules say about a first packet. */
+struct nat_plan {
+	uint16_t dnat;	  /* rule, or NAT_RULE_NONE */
+	uint16_t snat;	  /* rule, exempt ones too, or NAT_RULE_NONE; none where dnat has a pool of its own */
+	uint16_t pool;	  /* the source's, or NAT_POOL_NONE: it stays */
+	uint16_t guess;	  /* external port to try first; 0: none */
+	uint32_t binding; /* whose external endpoint the destination is, or FLOW_NONE */
+	bool ours;	  /* the destination is an address of pools or DNAT, and no DNAT rule takes it */
+	bool keep_id;	  /* ICMP to a binding: one identifier for both ends, as `out` has it */
+	struct flow_tuple out; /* the packet as it leaves, but for a source that a pool translates */
+};
+
+/*
+ * Looks up the rules for a packet that no record knows and starts loading what its session will need:
+ * for all such packets of a burst, before nat_session_new() makes the first session.
+ */
+void nat_session_prepare(struct nat_worker *w, uint16_t ingress, const struct flow_tuple *tuple,
+	struct nat_plan *ret_plan);
+
 /*
  * A packet that no record knows (the caller has looked, a moment ago): begins a session, or says why
  * not; FLOW_NEXT_LOOKUP for what no rule or stateful port touches. The session's timer runs and both
- * sides are filled but for nh; nothing is counted on it yet. m is for holding a SYN and for TCP's
- * header: it is not changed. FLOW_NEXT_HELD: m was kept.
+ * sides are filled but for nh; nothing is counted on it yet. Finds the session where an earlier packet
+ * of the burst made it. m is for holding a SYN: it is not changed. FLOW_NEXT_HELD: m was kept. plan:
+ * as prepared in this burst, and spent here; NULL: none.
  */
 struct nat_verdict nat_session_new(struct nat_worker *w, struct rte_mbuf *m,
-	const struct flow_tuple *tuple, const struct flow_l4 *l4, uint32_t hash);
+	const struct flow_tuple *tuple, const struct flow_l4 *l4, uint32_t hash, struct nat_plan *plan);
 /* Ends any record: parents are told, uses counted down. */
 void nat_session_end(struct nat_worker *w, uint32_t record);
 /* A record whose timer woke: arms it again, or ends it. */

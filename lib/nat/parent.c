@@ -224,10 +224,21 @@ static uint32_t binding_at(struct nat_worker *w, uint32_t at)
 	return c->flags & NAT_COLD_DEAD ? FLOW_NONE : binding;
 }
 
+struct flow_tuple nat_binding_inside(const struct nat_pool *pool, const struct flow_tuple *tuple)
+{
+	return (struct flow_tuple){.src = tuple->src, .dst = no_address(tuple->src.family),
+		.proto = tuple->proto, .sport = tuple->sport, .dport = nat_pool_tag(pool)};
+}
+
+struct flow_tuple nat_binding_outside(const struct flow_tuple *tuple)
+{
+	return (struct flow_tuple){.src = no_address(tuple->dst.family), .dst = tuple->dst,
+		.proto = tuple->proto, .dport = tuple->dport};
+}
+
 uint32_t nat_binding_find(struct nat_worker *w, const struct flow_tuple *tuple)
 {
-	struct flow_tuple key = {.src = no_address(tuple->dst.family), .dst = tuple->dst,
-		.proto = tuple->proto, .dport = tuple->dport};
+	struct flow_tuple key = nat_binding_outside(tuple);
 	uint32_t binding = binding_at(w, flow_find(w->flows, &key));
 
 	return binding != FLOW_NONE && (w->flows->cold[binding].flags & NAT_COLD_HELD) ? FLOW_NONE
@@ -258,8 +269,7 @@ uint8_t nat_binding_get(struct nat_worker *w, uint16_t rule, const struct flow_t
 {
 	const struct nat_rule *snat = &w->rules->rules[rule];
 	const struct nat_pool *pool = &w->rules->pools[snat->pool];
-	struct flow_tuple inside = {.src = tuple->src, .dst = no_address(tuple->src.family),
-		.proto = tuple->proto, .sport = tuple->sport, .dport = nat_pool_tag(pool)};
+	struct flow_tuple inside = nat_binding_inside(pool, tuple);
 	struct flow_tuple outside = {.src = no_address(tuple->src.family), .proto = tuple->proto};
 	uint32_t at = flow_find(w->flows, &inside), binding, hash;
 
@@ -275,7 +285,7 @@ uint8_t nat_binding_get(struct nat_worker *w, uint16_t rule, const struct flow_t
 			return DROP_NONE;
 		}
 	}
-	if (nat_alloc_endpoint(w, pool, snat->selection, tuple, &outside, &hash) < 0)
+	if (nat_alloc_endpoint(w, pool, snat->selection, tuple, 0, &outside, &hash) < 0)
 		return DROP_NAT_NO_PORT;
 	binding = make(w, FLOW_BINDING, &inside, &outside, hash);
 	if (binding == FLOW_NONE)

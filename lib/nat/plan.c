@@ -110,15 +110,16 @@ static bool leaves_by(const struct nat_worker *w, const struct ip_addr *addr, ui
 
 /* --- all of it --- */
 
-static void plan_binding(struct nat_worker *w, const struct flow_tuple *tuple, struct nat_plan *p)
+void nat_plan_binding(struct nat_worker *w, const struct flow_tuple *tuple, struct nat_plan *p)
 {
 	const struct flow_side *inside;
 
-	if (!nat_has_ports(tuple->proto) || !nat_is_pool_address(w->rules, &tuple->dst))
+	if (!p->ours || !nat_has_ports(tuple->proto))
 		return;
 	p->binding = nat_binding_find(w, tuple);
 	if (p->binding == FLOW_NONE)
 		return;
+	p->ours = false;
 	inside = &w->flows->records[p->binding].side[FLOW_ORIGINAL];
 	p->out.dst = inside->family == IP_V4 ? ip_addr_v4(inside->v4.src) : ip_addr_v6(inside->v6.src);
 	p->out.dport = inside->sport;
@@ -129,7 +130,7 @@ static void plan_binding(struct nat_worker *w, const struct flow_tuple *tuple, s
 	}
 }
 
-void nat_plan(struct nat_worker *w, uint16_t ingress, const struct flow_tuple *tuple,
+void nat_plan(const struct nat_worker *w, uint16_t ingress, const struct flow_tuple *tuple,
 	struct nat_plan *ret_plan)
 {
 	const struct nat_ruleset *r = w->rules;
@@ -149,11 +150,51 @@ void nat_plan(struct nat_worker *w, uint16_t ingress, const struct flow_tuple *t
 			return;
 		}
 	} else {
-		plan_binding(w, tuple, p);
-		p->to_us = p->binding == FLOW_NONE && nat_is_address(r, &tuple->dst);
+		p->ours = nat_is_address(r, &tuple->dst);
 	}
 	if (p->snat != NAT_RULE_NONE)
 		p->pool = r->rules[p->snat].pool;
+}
+
+static void prefetch_route(const struct nat_worker *w, const struct ip_addr *a)
+{
+	rte_be64_t hi;
+
+	if (a->family == IP_V4) {
+		fib_prefetch_v4(w->fib, rte_be_to_cpu_32(ip_addr_be32(a)));
+		return;
+	}
+	memcpy(&hi, a->bytes, sizeof(hi));
+	fib_prefetch_v6(w->fib, rte_be_to_cpu_64(hi));
+}
+
+void nat_session_prepare(struct nat_worker *w, uint16_t ingress, const struct flow_tuple *tuple,
+	struct nat_plan *ret_plan)
+{
+	const struct nat_ruleset *r = w->rules;
+	struct nat_plan *p = ret_plan;
+	struct flow_tuple key;
+
+	nat_plan(w, ingress, tuple, p);
+	prefetch_route(w, &p->out.dst);
+	if (p->ours) {
+		key = nat_binding_outside(tuple);
+	} else if (nat_plan_binds(w, p, tuple->proto)) {
+		key = nat_binding_inside(&r->pools[p->pool], tuple);
+	} else {
+		key = flow_tuple_swapped(&p->out);
+		if (p->pool != NAT_POOL_NONE) {
+			p->guess = nat_alloc_guess(w, &r->pools[p->pool], nat_plan_selection(w, p), tuple,
+				&key);
+			return;
+		}
+	}
+	flow_prefetch(w->flows, flow_hash(w->flows, &key));
+}
+
+enum config_nat_ports nat_plan_selection(const struct nat_worker *w, const struct nat_plan *p)
+{
+	return p->snat != NAT_RULE_NONE ? w->rules->rules[p->snat].selection : CONFIG_NAT_PORTS_PRESERVE;
 }
 
 uint16_t nat_plan_rule(const struct nat_worker *w, const struct nat_plan *p, uint8_t *ret_flags,

@@ -71,7 +71,7 @@ static bool destination_stays(const struct standing *s, const struct nat_plan *p
 	if (p->dnat != NAT_RULE_NONE)
 		return s->destination == FLOW_NONE &&
 			nat_plan_is_backend(&r->rules[p->dnat], &s->original, &s->reply.src, port);
-	if (p->binding != s->destination || p->to_us)
+	if (p->binding != s->destination || p->ours)
 		return false;
 	return p->binding != FLOW_NONE ||
 		(port == s->original.dport && ip_addr_equal(&s->reply.src, &s->original.dst));
@@ -121,6 +121,7 @@ static bool stays_from(struct standing *s, uint16_t ingress, struct nat_plan *re
 	bool two;
 
 	nat_plan(w, ingress, &s->original, ret_plan);
+	nat_plan_binding(w, &s->original, ret_plan);
 	nat_plan_rule(w, ret_plan, &flags, &two);
 	if (two != (s->joint != FLOW_NONE) || !destination_stays(s, ret_plan) ||
 		!source_stays(s, ret_plan))

@@ -10,7 +10,7 @@
 struct making {
 	struct nat_worker *w;
 	const struct flow_tuple *tuple;
-	struct nat_plan plan;
+	struct nat_plan *plan;
 	struct flow_tuple reply;
 	uint32_t reply_hash;
 	uint32_t source, destination; /* parents by which end is translated, or FLOW_NONE */
@@ -98,7 +98,7 @@ static struct nat_verdict admit(struct nat_worker *w, struct rte_mbuf *m,
 	bool stateful = m->port < NAT_PORTS_MAX && (w->rules->stateful_ports & 1u << m->port) != 0;
 	uint8_t reason;
 
-	if (!translated && (p->to_us || p->pool != NAT_POOL_NONE || stateful)) {
+	if (!translated && (p->ours || p->pool != NAT_POOL_NONE || stateful)) {
 		switch (nat_plan_nh_kind(w, &tuple->dst)) {
 		case NH_NAT:
 			return unsolicited(w, m, tuple, l4, DROP_NAT_NO_MAPPING);
@@ -127,7 +127,7 @@ static bool is_icmp(uint8_t proto)
 /* The remote end's leave to use the binding (RFC 4787 5). */
 static uint8_t enter_binding(struct making *k)
 {
-	uint32_t binding = k->plan.binding;
+	uint32_t binding = k->plan->binding;
 
 	switch (nat_binding_filtering(k->w, binding)) {
 	case CONFIG_NAT_FILTER_ENDPOINT_INDEPENDENT:
@@ -157,16 +157,16 @@ static uint8_t take_reply(struct making *k)
 
 static uint8_t leave_by_binding(struct making *k, uint32_t host)
 {
-	const struct nat_rule *rule = &k->w->rules->rules[k->plan.snat];
+	const struct nat_rule *rule = &k->w->rules->rules[k->plan->snat];
 	const struct flow_side *outside;
 	uint32_t binding;
-	uint8_t reason = nat_binding_get(k->w, k->plan.snat, k->tuple, host, &binding);
+	uint8_t reason = nat_binding_get(k->w, k->plan->snat, k->tuple, host, &binding);
 
 	if (reason != DROP_NONE)
 		return reason;
 	k->source = binding;
 	if (rule->filtering == CONFIG_NAT_FILTER_ADDRESS)
-		k->source = nat_peer_get(k->w, binding, &k->plan.out.dst, true);
+		k->source = nat_peer_get(k->w, binding, &k->plan->out.dst, true);
 	if (k->source == FLOW_NONE)
 		return DROP_FLOW_FULL;
 	outside = &k->w->flows->records[binding].side[FLOW_REPLY];
@@ -181,7 +181,7 @@ static uint8_t leave_by_binding(struct making *k, uint32_t host)
 /* A hairpinned echo keeps the identifier that its receiver knows (RFC 5508 REQ-7). */
 static uint8_t leave_with_id(struct making *k, const struct nat_pool *pool)
 {
-	uint16_t id = rte_be_to_cpu_16(k->plan.out.sport);
+	uint16_t id = rte_be_to_cpu_16(k->plan->out.sport);
 
 	if (nat_port_owner(id, k->w->workers) != k->w->index)
 		return DROP_NAT_NO_PORT; /* the answer would come to another worker */
@@ -192,9 +192,8 @@ static uint8_t leave_with_id(struct making *k, const struct nat_pool *pool)
 static uint8_t leave(struct making *k)
 {
 	const struct nat_ruleset *r = k->w->rules;
-	const struct nat_plan *p = &k->plan;
+	const struct nat_plan *p = k->plan;
 	const struct nat_pool *pool;
-	enum config_nat_ports selection = CONFIG_NAT_PORTS_PRESERVE;
 
 	k->reply = flow_tuple_swapped(&p->out);
 	if (p->pool == NAT_POOL_NONE)
@@ -205,13 +204,13 @@ static uint8_t leave(struct making *k)
 
 		if (reason != DROP_NONE)
 			return reason;
-		selection = r->rules[p->snat].selection;
 		if (nat_plan_binds(k->w, p, k->tuple->proto))
 			return leave_by_binding(k, k->source);
 	}
 	if (p->keep_id)
 		return leave_with_id(k, pool);
-	if (nat_alloc_endpoint(k->w, pool, selection, k->tuple, &k->reply, &k->reply_hash) < 0)
+	if (nat_alloc_endpoint(k->w, pool, nat_plan_selection(k->w, p), k->tuple, p->guess, &k->reply,
+		    &k->reply_hash) < 0)
 		return DROP_NAT_NO_PORT;
 	return memcmp(&k->reply, k->tuple, sizeof(k->reply)) == 0 ? DROP_FLOW_LOOP : DROP_NONE;
 }
@@ -219,7 +218,7 @@ static uint8_t leave(struct making *k)
 /* Counts what was refused where the operator looks for it. */
 static void count_refused(const struct making *k, uint8_t reason)
 {
-	const struct nat_plan *p = &k->plan;
+	const struct nat_plan *p = k->plan;
 	struct nat_worker *w = k->w;
 
 	if (reason != DROP_NAT_NO_PORT)
@@ -250,9 +249,9 @@ static void fill(const struct making *k, uint32_t rec, uint8_t tcp_flags)
 	}
 	/* RFC 4787 REQ-6: packets from outside need not keep what the inside does not use. */
 	if (!w->rules->inbound_refreshes) {
-		if (k->plan.binding != FLOW_NONE)
+		if (k->plan->binding != FLOW_NONE)
 			r->side[FLOW_ORIGINAL].flags |= FLOW_F_NO_REFRESH;
-		else if (k->plan.snat != NAT_RULE_NONE && k->plan.pool != NAT_POOL_NONE)
+		else if (k->plan->snat != NAT_RULE_NONE && k->plan->pool != NAT_POOL_NONE)
 			r->side[FLOW_REPLY].flags |= FLOW_F_NO_REFRESH;
 	}
 }
@@ -277,17 +276,17 @@ static uint8_t make_session(struct making *k, uint32_t rec, const struct flow_l4
 	uint8_t flags, reason = DROP_NONE;
 	bool two;
 
-	if (k->plan.binding != FLOW_NONE)
+	if (k->plan->binding != FLOW_NONE)
 		reason = enter_binding(k);
 	if (reason == DROP_NONE)
 		reason = leave(k);
 	if (reason != DROP_NONE)
 		goto fail;
 	reason = DROP_FLOW_FULL;
-	rule = nat_plan_rule(w, &k->plan, &flags, &two);
+	rule = nat_plan_rule(w, k->plan, &flags, &two);
 	parent = k->destination != FLOW_NONE ? k->destination : k->source;
 	if (two) {
-		parent = joint = nat_joint_new(w, k->plan.snat, k->source, k->destination);
+		parent = joint = nat_joint_new(w, k->plan->snat, k->source, k->destination);
 		if (joint == FLOW_NONE)
 			goto fail;
 	}
@@ -307,18 +306,24 @@ fail:
 }
 
 struct nat_verdict nat_session_new(struct nat_worker *w, struct rte_mbuf *m,
-	const struct flow_tuple *tuple, const struct flow_l4 *l4, uint32_t hash)
+	const struct flow_tuple *tuple, const struct flow_l4 *l4, uint32_t hash, struct nat_plan *plan)
 {
-	struct making k = {.w = w, .tuple = tuple, .source = FLOW_NONE, .destination = FLOW_NONE};
+	struct making k = {.w = w, .tuple = tuple, .plan = plan, .source = FLOW_NONE,
+		.destination = FLOW_NONE};
 	uint32_t ref = flow_find(w->flows, tuple), rec;
+	struct nat_plan here;
 	struct nat_verdict v;
 	uint8_t reason;
 
 	/* The first packet came twice in one burst. */
 	if (ref != FLOW_NONE)
 		return (struct nat_verdict){.next = FLOW_NEXT_REWRITE, .ref = ref};
-	nat_plan(w, m->port, tuple, &k.plan);
-	v = admit(w, m, tuple, l4, &k.plan);
+	if (plan == NULL) {
+		k.plan = &here;
+		nat_plan(w, m->port, tuple, &here);
+	}
+	nat_plan_binding(w, tuple, k.plan);
+	v = admit(w, m, tuple, l4, k.plan);
 	if (v.next != FLOW_NEXT_REWRITE)
 		return v;
 	/* First of all the record: a full table must cost no search for ports. */

@@ -22,25 +22,19 @@
 #include "drop/drop.h"
 #include "nat/nat_priv.h"
 
-/* What the rules say about a first packet. */
-struct nat_plan {
-	uint16_t dnat;	  /* rule, or NAT_RULE_NONE */
-	uint16_t snat;	  /* rule, exempt ones too, or NAT_RULE_NONE; none where dnat has a pool of its own */
-	uint16_t pool;	  /* the source's, or NAT_POOL_NONE: it stays */
-	uint32_t binding; /* whose external endpoint the destination is, or FLOW_NONE */
-	bool keep_id;	  /* ICMP to a binding: one identifier for both ends, as `out` has it */
-	bool to_us;	  /* to an address of pools or DNAT, where nothing translates it */
-	struct flow_tuple out; /* the packet as it leaves, but for a source that a pool translates */
-};
-
 /* --- plan.c --- */
 
-void nat_plan(struct nat_worker *w, uint16_t ingress, const struct flow_tuple *tuple,
+/* All but a binding. */
+void nat_plan(const struct nat_worker *w, uint16_t ingress, const struct flow_tuple *tuple,
 	struct nat_plan *ret_plan);
+/* The binding, where there is one and no DNAT rule comes before it; late, because making another
+ * session may end it. */
+void nat_plan_binding(struct nat_worker *w, const struct flow_tuple *tuple, struct nat_plan *p);
 /* The rule that a session of this plan is of, and its flags. Two rules, the destination's and the
  * source's, want a joint: then the source's is p->snat, and this is the other. */
 uint16_t nat_plan_rule(const struct nat_worker *w, const struct nat_plan *p, uint8_t *ret_flags,
 	bool *ret_two);
+enum config_nat_ports nat_plan_selection(const struct nat_worker *w, const struct nat_plan *p);
 /* Whether its source has a binding. */
 bool nat_plan_binds(const struct nat_worker *w, const struct nat_plan *p, uint8_t proto);
 /* Where a DNAT rule sends a packet. */
@@ -104,6 +98,9 @@ uint8_t nat_binding_get(struct nat_worker *w, uint16_t rule, const struct flow_t
 	uint32_t host, uint32_t *ret_binding);
 /* The live binding of an external endpoint, or FLOW_NONE. */
 uint32_t nat_binding_find(struct nat_worker *w, const struct flow_tuple *tuple);
+/* The key of a binding by its inside, and by its external endpoint. */
+struct flow_tuple nat_binding_inside(const struct nat_pool *pool, const struct flow_tuple *tuple);
+struct flow_tuple nat_binding_outside(const struct flow_tuple *tuple);
 rte_be16_t nat_pool_tag(const struct nat_pool *pool);
 /* A binding's filtering. */
 enum config_nat_filtering nat_binding_filtering(const struct nat_worker *w, uint32_t binding);

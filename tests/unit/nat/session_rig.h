@@ -153,7 +153,7 @@ static inline struct nat_verdict rig_new_as(struct rig *g, unsigned int worker, 
 	static struct rte_mbuf m; /* only its port is read */
 
 	m.port = ingress;
-	return nat_session_new(g->w[worker], &m, t, l4, flow_hash(g->w[worker]->flows, t));
+	return nat_session_new(g->w[worker], &m, t, l4, flow_hash(g->w[worker]->flows, t), NULL);
 }
 
 static inline struct flow_l4 rig_l4(const struct flow_tuple *t)

@@ -626,10 +626,10 @@ static void test_held_syn(void **state)
 
 	(void)state;
 	begin(egress(), 1);
-	assert_int_equal(nat_session_new(g.w[0], &m[0], &in, &l4, 0).next, FLOW_NEXT_HELD);
+	assert_int_equal(nat_session_new(g.w[0], &m[0], &in, &l4, 0, NULL).next, FLOW_NEXT_HELD);
 	in.dport = rte_cpu_to_be_16(40001);
-	assert_int_equal(nat_session_new(g.w[0], &m[1], &in, &l4, 0).next, FLOW_NEXT_HELD);
-	assert_int_equal(nat_session_new(g.w[0], &m[2], &in6, &l4, 0).next, FLOW_NEXT_HELD);
+	assert_int_equal(nat_session_new(g.w[0], &m[1], &in, &l4, 0, NULL).next, FLOW_NEXT_HELD);
+	assert_int_equal(nat_session_new(g.w[0], &m[2], &in6, &l4, 0, NULL).next, FLOW_NEXT_HELD);
 	/* The inside opens the first from its end. */
 	t = tcp("10.0.0.5", 40000, "198.51.100.7", 443);
 	opened(RIG_INSIDE, &t);
@@ -650,8 +650,8 @@ static void test_held_syn(void **state)
 	assert_int_equal(pkt_meta(&m[2])->icmp_code, 4);
 	/* Bounded. */
 	for (unsigned int i = 0; i < 256; i++)
-		assert_int_equal(nat_session_new(g.w[0], &m[0], &in, &l4, 0).next, FLOW_NEXT_HELD);
-	assert_int_equal(nat_session_new(g.w[0], &m[0], &in, &l4, 0).drop_reason, DROP_NAT_NO_MAPPING);
+		assert_int_equal(nat_session_new(g.w[0], &m[0], &in, &l4, 0, NULL).next, FLOW_NEXT_HELD);
+	assert_int_equal(nat_session_new(g.w[0], &m[0], &in, &l4, 0, NULL).drop_reason, DROP_NAT_NO_MAPPING);
 	g.w[0]->now_ms += 6000;
 	for (unsigned int i = 0; i < 256; i += 4)
 		assert_int_equal(nat_hold_due(g.w[0], pkts, next, 4, &v4), 4);
