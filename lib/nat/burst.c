@@ -263,12 +263,26 @@ static __rte_always_inline void burst(struct nat_worker *w, struct rte_mbuf **pk
 		resolve(&b);
 }
 
-void nat4_burst(struct nat_worker *w, struct rte_mbuf **pkts, unsigned int n, uint8_t *next)
+static __rte_noinline void burst4(struct nat_worker *w, struct rte_mbuf **pkts, unsigned int n,
+	uint8_t *next)
 {
 	burst(w, pkts, n, next, true);
 }
 
-void nat6_burst(struct nat_worker *w, struct rte_mbuf **pkts, unsigned int n, uint8_t *next)
+static __rte_noinline void burst6(struct nat_worker *w, struct rte_mbuf **pkts, unsigned int n,
+	uint8_t *next)
 {
 	burst(w, pkts, n, next, false);
+}
+
+void nat4_burst(struct nat_worker *w, struct rte_mbuf **pkts, unsigned int n, uint8_t *next)
+{
+	burst4(w, pkts, n, next);
+	nat_release_fragments(w, burst4, burst6);
+}
+
+void nat6_burst(struct nat_worker *w, struct rte_mbuf **pkts, unsigned int n, uint8_t *next)
+{
+	burst6(w, pkts, n, next);
+	nat_release_fragments(w, burst4, burst6);
 }

@@ -54,7 +54,10 @@ void nat_burst_hit(struct nat_burst *b, unsigned int i, uint32_t ref, bool first
 bool nat_burst_odd(struct nat_burst *b, unsigned int i, enum flow_packet kind, struct flow_tuple *tuple);
 /* Keys that no record has. */
 void nat_burst_missed(struct nat_burst *b);
-/* SYNs that have waited long enough. */
+/* Held fragments whose first came in this burst take their way too, for nat_released(). */
+typedef void (*nat_burst_fn)(struct nat_worker *w, struct rte_mbuf **pkts, unsigned int n, uint8_t *next);
+void nat_release_fragments(struct nat_worker *w, nat_burst_fn burst4, nat_burst_fn burst6);
+/* Fragments and SYNs that have waited long enough. */
 void nat_release_due(struct nat_worker *w);
 
 #endif

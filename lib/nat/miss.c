@@ -3,7 +3,14 @@
  * Packets of a burst that no flow is found for at once: those that are another worker's, those that
  * begin a flow, fragments, ICMP errors. Workers; behind and around burst.c.
  */
+#include <netinet/in.h>
+
+#include <rte_ip.h>
+#include <rte_prefetch.h>
+
+#include "fib/mix.h"
 #include "nat/burst_priv.h"
+#include "packet/ip6_ext.h"
 
 /* First packets whose sessions are made together: what they load has to stay in the L1 cache. */
 #define PREPARED_MAX 32u
@@ -31,17 +38,104 @@ static uint8_t follow(struct rte_mbuf *m, const struct nat_verdict *v)
 	return v->next;
 }
 
-/* Fragments and ICMP errors go untranslated: they have no parts here yet. */
+/* --- fragments --- */
+
+/* The worker that learns a fragmented packet's ports: the same for all its fragments. */
+static unsigned int fragment_owner(const struct nat_burst *b, const struct rte_mbuf *m,
+	const struct flow_tuple *t)
+{
+	const struct rte_ipv4_hdr *ip =
+		rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, PKT_L2_LEN);
+	uint64_t w[4];
+
+	memcpy(w, t->src.bytes, 16);
+	memcpy(w + 2, t->dst.bytes, 16);
+	w[0] = mix64(w[0] ^ mix64(w[1] ^ mix64(w[2] ^ mix64(w[3] + t->proto))));
+	if (b->v4)
+		w[0] = mix64(w[0] ^ ip->packet_id);
+	return nat_port_owner((uint16_t)w[0], b->w->workers);
+}
+
+/* Only the first fragment has an upper-layer header, whole or not. */
+static void fragment_l4(const struct rte_mbuf *m, bool v4, struct flow_l4 *l4)
+{
+	const struct rte_ipv4_hdr *ip =
+		rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, PKT_L2_LEN);
+	struct ip6_payload payload;
+	bool first;
+
+	if (v4)
+		first = !(ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK));
+	else
+		first = ip6_payload_find(m, &payload) == 0 && payload.fragment_offset == 0;
+	if (!first)
+		l4->offset = 0;
+	else if (l4->proto == IPPROTO_TCP && m->data_len > l4->offset + 13u)
+		l4->tcp_flags = *rte_pktmbuf_mtod_offset(m, const uint8_t *, l4->offset + 13);
+}
+
+static bool fragment(struct nat_burst *b, unsigned int i, struct flow_tuple *t)
+{
+	struct nat_worker *w = b->w;
+	struct rte_mbuf *m = b->pkts[i];
+	struct pkt_meta *meta = pkt_meta(m);
+	unsigned int owner = w->index;
+	uint8_t reason;
+
+	if (!(meta->flow & PKT_FLOW_PORTS)) {
+		if (w->workers > 1)
+			owner = fragment_owner(b, m, t);
+		if (owner != w->index) {
+			b->next[i] = hand_over(b, m, owner);
+			return false;
+		}
+		switch (reass_input(w->reass, m, t, w->now_ms, meta->frag_ports, &reason)) {
+		case REASS_KNOWN:
+			meta->flow |= PKT_FLOW_PORTS;
+			break;
+		case REASS_HELD:
+			b->next[i] = FLOW_NEXT_HELD;
+			return false;
+		case REASS_DROP:
+			b->next[i] = nat_drop(m, reason);
+			return false;
+		}
+	}
+	t->sport = meta->frag_ports[0];
+	t->dport = meta->frag_ports[1];
+	fragment_l4(m, b->v4, &b->l4[i]);
+	return true;
+}
+
+/* --- ICMP errors --- */
+
+static uint8_t icmp_error(struct nat_burst *b, struct rte_mbuf *m)
+{
+	struct flow_tuple inner;
+	struct nat_verdict v;
+	unsigned int owner;
+
+	if (b->w->workers > 1 && nat_icmp_error_tuple(m, b->v4, &inner) == 0) {
+		owner = nat_owner(b->w->rules, &inner);
+		if (owner != b->w->index)
+			return hand_over(b, m, owner);
+	}
+	v = nat_icmp_error(b->w, m, b->v4);
+	return follow(m, &v);
+}
+
 bool nat_burst_odd(struct nat_burst *b, unsigned int i, enum flow_packet kind, struct flow_tuple *tuple)
 {
-	(void)tuple;
 	struct rte_mbuf *m = b->pkts[i];
 
 	switch (kind) {
 	case FLOW_PACKET_PLAIN:
 		return true;
 	case FLOW_PACKET_FRAGMENT:
+		return fragment(b, i, tuple);
 	case FLOW_PACKET_ICMP_ERROR:
+		b->next[i] = icmp_error(b, m);
+		return false;
 	case FLOW_PACKET_UNTRACKED:
 		b->next[i] = nat_pass(m);
 		return false;
@@ -143,6 +237,31 @@ static void put(struct nat_worker *w, struct rte_mbuf *m, uint8_t next)
 	q->next[q->tail++ % NAT_RELEASED_MAX] = next;
 }
 
+void nat_release_fragments(struct nat_worker *w, nat_burst_fn burst4, nat_burst_fn burst6)
+{
+	struct rte_mbuf *pkts[64];
+	uint8_t next[64];
+	unsigned int n;
+
+	while (room(w) >= RTE_DIM(pkts) &&
+		unlikely((n = reass_released(w->reass, pkts, RTE_DIM(pkts))) > 0)) {
+		unsigned int at = 0;
+
+		while (at < n) { /* runs of one family */
+			bool v4 = is_v4(pkts[at]);
+			unsigned int end = at + 1;
+
+			while (end < n && is_v4(pkts[end]) == v4)
+				end++;
+			(v4 ? burst4 : burst6)(w, pkts + at, end - at, next + at);
+			at = end;
+		}
+		for (unsigned int i = 0; i < n; i++)
+			if (next[i] != FLOW_NEXT_HELD)
+				put(w, pkts[i], next[i]);
+	}
+}
+
 void nat_release_due(struct nat_worker *w)
 {
 	struct rte_mbuf *pkts[64];
@@ -152,6 +271,9 @@ void nat_release_due(struct nat_worker *w)
 
 	if (room(w) < 2 * RTE_DIM(pkts))
 		return;
+	n = reass_expired(w->reass, w->now_ms, pkts, RTE_DIM(pkts));
+	for (unsigned int i = 0; i < n; i++)
+		put(w, pkts[i], nat_drop(pkts[i], DROP_FRAG_TIMEOUT));
 	n = nat_hold_due(w, pkts, next, RTE_DIM(pkts), &v4);
 	for (unsigned int i = 0; i < n; i++)
 		put(w, pkts[i], next[i]);

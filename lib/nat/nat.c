@@ -92,6 +92,7 @@ static void worker_free(struct nat_worker *w)
 	}
 	nat_hold_fini(w);
 	nat_sweep_fini(w);
+	reass_free(w->reass);
 	flow_table_free(w->flows);
 	free(w);
 }
@@ -122,7 +123,8 @@ static struct nat_worker *worker_new(struct nat *n, const struct nat_conf *conf,
 		return NULL;
 	}
 	w->flows = flow_table_new(&table);
-	if (w->flows != NULL && (rc = nat_sweep_init(w)) == 0 && (rc = nat_hold_init(w)) == 0)
+	w->reass = w->flows != NULL ? reass_new(table.secret) : NULL;
+	if (w->reass != NULL && (rc = nat_sweep_init(w)) == 0 && (rc = nat_hold_init(w)) == 0)
 		return w;
 	rc = rc != 0 ? -rc : errno;
 	worker_free(w);

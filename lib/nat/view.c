@@ -84,6 +84,7 @@ void nat_get_flow_stats(const struct nat *n, struct nat_flow_stats *ret_stats)
 		s.expired += w->counters.expired;
 		s.cleared += w->counters.cleared;
 		s.handed_over += w->counters.handed_over;
+		s.fragments_held += reass_held(w->reass);
 	}
 	*ret_stats = s;
 }

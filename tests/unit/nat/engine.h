@@ -142,12 +142,11 @@ static inline struct flow_tuple engine_tuple(struct craft *c)
 	uint8_t *ip = craft_bytes(c) + 14, *l4 = ip + frame_ip_len(ip), proto = frame_proto(ip);
 	int at = frame_check_at(ip, proto);
 	bool v4 = frame_is_v4(ip);
-	struct flow_tuple t = {
-		.src = v4 ? ip_addr_v4(*(rte_be32_t *)(ip + 12)) : ip_addr_v6(ip + 8),
-		.dst = v4 ? ip_addr_v4(*(rte_be32_t *)(ip + 16)) : ip_addr_v6(ip + 24),
-		.proto = proto,
-	};
+	struct flow_tuple t = {.proto = proto};
 
+	t.src.family = t.dst.family = v4 ? IP_V4 : IP_V6;
+	memcpy(t.src.bytes, ip + (v4 ? 12 : 8), v4 ? 4 : 16);
+	memcpy(t.dst.bytes, ip + (v4 ? 16 : 24), v4 ? 4 : 16);
 	if (v4)
 		assert_int_equal(craft_sum(ip, frame_ip_len(ip), NULL, 0), 0);
 	if (at >= 0)

@@ -338,6 +338,130 @@ static void odd_packets(void **state)
 	assert_int_equal(engine_sessions(&e), 0);
 }
 
+/* --- fragments --- */
+
+/* A fragment of the whole packet `of`: `len` bytes of its payload from `at`. */
+static void fragment(struct craft *c, struct craft *of, uint16_t at, uint16_t len)
+{
+	uint8_t *from = craft_bytes(of) + 14, *ip;
+	bool v4 = frame_is_v4(from);
+	unsigned int header = v4 ? 20 : 40, ext = v4 ? 0 : 8;
+	uint16_t total = frame_l4_len(from);
+
+	craft_init(c, 14 + header + ext + len);
+	memcpy(craft_bytes(c), craft_bytes(of), 14 + header);
+	ip = craft_bytes(c) + 14;
+	memcpy(ip + header + ext, from + header + at, len);
+	if (v4) {
+		craft_put16(ip + 2, 20 + len);
+		craft_put16(ip + 6, (at + len < total ? 0x2000 : 0) | at / 8);
+		craft_ip4_sum(ip);
+	} else {
+		craft_put16(ip + 4, 8 + len);
+		ip[40] = ip[6];
+		ip[6] = 44;
+		craft_put16(ip + 42, at | (at + len < total));
+		craft_put16(ip + 46, 0x1234);
+	}
+	c->m.port = INSIDE;
+}
+
+/* Puts the fragments' payloads together in their order; the whole must be right. */
+static struct flow_tuple whole_of(struct craft *frags, unsigned int n, struct craft *of)
+{
+	struct craft whole;
+	bool v4 = frame_is_v4(craft_bytes(of) + 14);
+	unsigned int header = v4 ? 20 : 40, ext = v4 ? 0 : 8;
+	uint8_t *ip;
+
+	memcpy(&whole, of, sizeof(whole));
+	whole.m.buf_addr = whole.room;
+	ip = craft_bytes(&whole) + 14;
+	for (unsigned int i = 0; i < n; i++) {
+		uint8_t *from = craft_bytes(&frags[i]) + 14;
+		uint16_t at = v4 ? (craft_get16(from + 6) & 0x1fff) * 8 : craft_get16(from + 42) & ~7;
+
+		memcpy(ip + header + at, from + header + ext, frame_l4_len(from) - ext);
+		memcpy(v4 ? ip + 12 : ip + 8, v4 ? from + 12 : from + 8, v4 ? 8 : 32);
+		if (v4)
+			assert_int_equal(craft_sum(from, 20, NULL, 0), 0);
+	}
+	if (v4)
+		craft_ip4_sum(ip);
+	return engine_tuple(&whole);
+}
+
+static void fragments_in_any_order(void **state)
+{
+	static const uint8_t orders[][3] = {{0, 1, 2}, {2, 1, 0}, {1, 0, 2}};
+	static struct craft frags[3];
+
+	(void)state;
+	for (unsigned int k = 0; k < 6; k++) {
+		bool v4 = k % 2;
+		const uint8_t *order = orders[k / 2];
+		struct flow_tuple in = v4 ? build_tuple(IPPROTO_UDP, "10.0.0.7", 4000, "203.0.113.5", 53) :
+			build_tuple(IPPROTO_UDP, "2001:db8:1::7", 4000, "2001:db8:99::5", 53), out, plain;
+		struct rte_mbuf *pkts[8];
+		uint8_t next[8];
+		unsigned int got = 0;
+		struct craft whole;
+
+		frame_make(&whole, &in, 600);
+		for (unsigned int i = 0; i < 3; i++)
+			fragment(&frags[i], &whole, i * 200, 200);
+		for (unsigned int i = 0; i < 3; i++) {
+			bool first_seen = false;
+
+			craft_put16(craft_bytes(&frags[order[i]]) + 14 + (v4 ? 4 : 46), 0x100 + k);
+			if (v4)
+				craft_ip4_sum(craft_bytes(&frags[order[i]]) + 14);
+			for (unsigned int j = 0; j <= i; j++)
+				first_seen |= order[j] == 0;
+			assert_int_equal(engine_one(&e, 0, &frags[order[i]], INSIDE),
+				first_seen ? FLOW_NEXT_REWRITE : FLOW_NEXT_HELD);
+			if (order[i] != 0)
+				continue;
+			/* What waited goes right behind, as it came. */
+			got = nat_released(nat_worker(e.nat, 0), v4, pkts, next, RTE_DIM(pkts));
+			assert_int_equal(got, i);
+			for (unsigned int j = 0; j < got; j++) {
+				assert_ptr_equal(pkts[j], &frags[order[j]].m);
+				assert_int_equal(next[j], FLOW_NEXT_REWRITE);
+				assert_int_equal(pkt_meta(pkts[j])->nh, e.outside);
+			}
+		}
+		out = whole_of(frags, 3, &whole);
+		plain = sent(&in, INSIDE);
+		engine_assert_tuple(&out, &plain);
+	}
+	assert_int_equal(engine_sessions(&e), 2);
+}
+
+static void lost_first_fragment(void **state)
+{
+	struct flow_tuple in = build_tuple(IPPROTO_UDP, "10.0.0.7", 4000, "203.0.113.5", 53);
+	struct rte_mbuf *pkts[8];
+	uint8_t next[8];
+	struct craft whole, frag;
+	struct nat_flow_stats s;
+
+	(void)state;
+	frame_make(&whole, &in, 600);
+	fragment(&frag, &whole, 200, 400);
+	assert_int_equal(engine_one(&e, 0, &frag, INSIDE), FLOW_NEXT_HELD);
+	nat_get_flow_stats(e.nat, &s);
+	assert_int_equal(s.fragments_held, 1);
+	engine_pass(&e, 1900);
+	assert_int_equal(nat_released(nat_worker(e.nat, 0), true, pkts, next, 8), 0);
+	engine_pass(&e, 1200);
+	assert_int_equal(nat_released(nat_worker(e.nat, 0), true, pkts, next, 8), 1);
+	assert_int_equal(next[0], FLOW_NEXT_DROP);
+	assert_int_equal(craft_reason(&frag), DROP_FRAG_TIMEOUT);
+	assert_int_equal(nat_released(nat_worker(e.nat, 0), true, pkts, next, 8), 0);
+	assert_int_equal(engine_sessions(&e), 0);
+}
+
 /* --- unsolicited --- */
 
 static void a_syn_is_held(void **state)
@@ -359,6 +483,54 @@ static void a_syn_is_held(void **state)
 	assert_int_equal(craft_reason(&c), DROP_NAT_NO_MAPPING);
 	assert_int_equal(pkt_meta(&c.m)->icmp_type, 3);
 	assert_int_equal(pkt_meta(&c.m)->icmp_code, 3);
+}
+
+/* --- ICMP errors --- */
+
+/* The error that `router` sends about a packet of the tuple `about`. */
+static void make_error(struct craft *c, const char *router, const struct flow_tuple *about)
+{
+	struct craft inner;
+	uint8_t *ip = frame_make(&inner, about, 40), *outer;
+	bool v4 = frame_is_v4(ip);
+	char to[IP_ADDR_STRLEN];
+
+	ip_addr_format(&about->src, to);
+	outer = v4 ? craft_ip4(c, router, to, IPPROTO_ICMP, 64, 8 + 60) :
+		     craft_ip6(c, router, to, IPPROTO_ICMPV6, 64, 8 + 80);
+	outer += v4 ? 20 : 40;
+	memset(outer, 0, 8);
+	outer[0] = v4 ? 11 : 3;
+	memcpy(outer + 8, ip, v4 ? 60 : 80);
+	frame_sum(craft_bytes(c) + 14);
+}
+
+static void errors_about_translated_packets(void **state)
+{
+	static const char *const router[] = {"203.0.113.200", "2001:db8:99::200"};
+
+	(void)state;
+	for (unsigned int v6 = 0; v6 < 2; v6++) {
+		struct flow_tuple in = v6 ? build_tuple(IPPROTO_UDP, "2001:db8:1::7", 4000, "2001:db8:99::5", 53) :
+			build_tuple(IPPROTO_UDP, "10.0.0.7", 4000, "203.0.113.5", 53), out = sent(&in, INSIDE);
+		unsigned int header = v6 ? 40 : 20, addr = v6 ? 16 : 4, src = v6 ? 8 : 12;
+		struct craft c;
+		uint8_t *ip;
+
+		make_error(&c, router[v6], &out);
+		ip = craft_bytes(&c) + 14;
+		assert_int_equal(engine_one(&e, 0, &c, OUTSIDE), FLOW_NEXT_LOOKUP);
+		assert_int_equal(pkt_meta(&c.m)->flow, PKT_FLOW_DONE);
+		engine_tuple(&c); /* sums */
+		assert_memory_equal(ip + src + addr, in.src.bytes, addr); /* to the sender */
+		assert_memory_equal(ip + header + 8 + src, in.src.bytes, addr);
+		assert_memory_equal(ip + header + 8 + header, &in.sport, 2);
+		/* About nothing that left here. */
+		out.sport ^= 0x1234;
+		make_error(&c, router[v6], &out);
+		assert_int_equal(engine_one(&e, 0, &c, OUTSIDE), FLOW_NEXT_DROP);
+		assert_int_equal(craft_reason(&c), DROP_NAT_ICMP_UNKNOWN);
+	}
 }
 
 /* --- two workers --- */
@@ -391,7 +563,7 @@ static void owners_agree(void **state)
 		struct flow_tuple in = v6 ? build_tuple(IPPROTO_UDP, "2001:db8:1::7", 1024 + i * 37, "2001:db8:99::5", 53) :
 			build_tuple(IPPROTO_UDP, "10.0.0.7", 1024 + i * 37, "203.0.113.5", 53), out, back;
 		unsigned int owner;
-		struct craft c;
+		struct craft c, whole;
 
 		frame_make(&c, &in, 30);
 		owner = settle(&c, i >> 1 & 1, INSIDE);
@@ -403,10 +575,16 @@ static void owners_agree(void **state)
 		out = engine_tuple(&c);
 		in = flow_tuple_swapped(&in);
 		engine_assert_tuple(&out, &in);
+		/* Both halves of an answer, by whatever worker learns their ports. */
+		frame_make(&whole, &back, 400);
+		for (unsigned int at = 0; at < 400; at += 200) {
+			fragment(&c, &whole, at, 200);
+			assert_int_equal(settle(&c, (i + at / 200) & 1, OUTSIDE), owner);
+		}
 	}
 	nat_get_flow_stats(e.nat, &s);
 	assert_int_equal(s.created, 400);
-	assert_true(s.handed_over > 300);
+	assert_true(s.handed_over > 400);
 	assert_true(owned[0] > 100 && owned[1] > 100);
 }
 
@@ -488,7 +666,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(translates_both_ways), T(one_burst_one_session), T(tcp_life), T(reset_ends_soon),
 		T(idle_ends), T(follows_routes), T(passes_what_no_rule_touches), T(odd_packets),
-		T(a_syn_is_held), T(rules_are_replaced),
+		T(fragments_in_any_order), T(lost_first_fragment), T(a_syn_is_held),
+		T(errors_about_translated_packets), T(rules_are_replaced),
 		T(refuses_what_needs_a_restart), T(views),
 		cmocka_unit_test_setup_teardown(owners_agree, setup_two, teardown),
 	};
