@@ -79,10 +79,11 @@ static void let_go(struct nvad *n, const struct ip_addr *addr)
 
 /* The addresses that the rules have now, in place of those before. Each is logged that fails: the rest
  * of the rules works without it. */
-static void attract_all(struct nvad *n)
+static void attract_all(struct nvad *n, const struct config *config)
 {
 	struct address_list now = {0};
 	size_t i = 0, k = 0;
+	int steered;
 
 	nat_addresses(n->nat, collect, &now);
 	if (now.failed)
@@ -105,6 +106,10 @@ static void attract_all(struct nvad *n)
 		i += cmp <= 0;
 		k += cmp >= 0;
 	}
+	steered = port_steer_nat(config, now.list, now.n);
+	if (steered != 0)
+		log_error("nat", "the XDP programs do not give nvad all that it translates: %s",
+			strerror(-steered));
 	free(n->attracted);
 	n->attracted = now.list;
 	n->n_attracted = now.n;
@@ -129,7 +134,7 @@ int nvad_flows_start(struct nvad *n, char *err, size_t err_len)
 		err, err_len);
 	if (n->nat == NULL)
 		return errno != 0 ? -errno : -ENOMEM;
-	attract_all(n);
+	attract_all(n, n->conf);
 	return 0;
 }
 
@@ -155,7 +160,7 @@ int nvad_apply(struct nvad *n, struct config *config, char *err, size_t err_len)
 		rc = nat_set_config(n->nat, config, err, err_len);
 		if (rc != 0)
 			return rc;
-		attract_all(n);
+		attract_all(n, config);
 	}
 	/* n->conf itself lives on: others look into it. */
 	config_free(n->applied);

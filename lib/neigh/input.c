@@ -79,6 +79,20 @@ static enum drop_reason solicit(struct neigh_table *t, struct neigh_port *np,
 	return DROP_NONE;
 }
 
+/* On a port whose neighbours are the kernel's: it knows nothing of addresses that are ours alone. */
+static enum drop_reason proxy_input(struct neigh_table *t, struct neigh_port *np,
+	const struct neigh_msg *msg)
+{
+	if (msg->kind != NEIGH_MSG_SOLICIT || neigh_port_owns(np, &msg->target) ||
+		!neigh_answers(t, np, &msg->target)) {
+		t->stats.ignored++;
+		return DROP_NONE;
+	}
+	t->stats.solicits_received++;
+	neigh_send_reply(t, np, msg);
+	return DROP_NONE;
+}
+
 /* One frame, read only. DROP_NONE where it served its purpose. */
 static enum drop_reason frame_input(struct neigh_table *t, const struct rte_mbuf *m)
 {
@@ -92,10 +106,12 @@ static enum drop_reason frame_input(struct neigh_table *t, const struct rte_mbuf
 	arp = frame[12] == RTE_ETHER_TYPE_ARP >> 8 && frame[13] == (RTE_ETHER_TYPE_ARP & 0xff);
 	if ((arp ? arp_parse : nd_parse)(frame, m->data_len, &msg) != 0)
 		return arp ? DROP_ARP_MALFORMED : DROP_ND_MALFORMED;
-	if (np == NULL || np->port == NULL || np->port->kernel_owns_addresses) {
+	if (np == NULL || np->port == NULL) {
 		t->stats.ignored++;
 		return DROP_NONE;
 	}
+	if (np->port->kernel_owns_addresses)
+		return proxy_input(t, np, &msg);
 	if (rte_is_same_ether_addr(&msg.eth_src, &np->port->mac)) { /* our own, come back */
 		t->stats.ignored++;
 		return DROP_NONE;

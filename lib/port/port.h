@@ -60,6 +60,14 @@ struct port *port_next(const struct port *p);  /* iteration: NULL gives the firs
 /* Re-reads link state (polled from a timer; no interrupt is assumed). True where it changed. */
 bool port_poll_link(struct port *p);
 
+/*
+ * Tells the XDP programs of all af_xdp ports what translation needs: of the ports' own addresses, which
+ * are the kernel's, what pools and DNAT rules of the configuration use comes to nvad; and so do the
+ * questions by ARP and ND for `addrs` (nat_addresses()). Replaces what was said before. 0 or -errno: the
+ * rest is in force all the same.
+ */
+int port_steer_nat(const struct config *c, const struct ip_addr *addrs, size_t n);
+
 struct port_stats {
 	uint64_t rx_packets, rx_bytes, rx_missed, rx_errors, rx_no_buffer;
 	uint64_t tx_packets, tx_bytes, tx_errors;

@@ -65,6 +65,11 @@ void port_log_release(bool failed);
 unsigned int port_packet_sockets(int ret_fds[PORT_PACKET_SOCKETS]);
 uint64_t port_packet_overruns(const int *fds, unsigned int n);
 
+/* steer_nat.c: pure. What of an address the rules use; false: nothing. */
+struct xdp_nat_ports;
+bool port_nat_ports(const struct config_nat *nat, const struct ip_addr *addr,
+	struct xdp_nat_ports *ret_ports);
+
 /* netdev.c: the kernel's side of a port. 0 or -errno. */
 int netdev_index(const char *ifname);		      /* > 0, or -errno */
 int netdev_get_flags(const char *ifname);	      /* IFF_*, or -errno */

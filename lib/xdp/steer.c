@@ -26,7 +26,7 @@
 struct xdp_steer {
 	int ifindex;
 	uint32_t prog_id;
-	int addrs_fd, off_fd, counters_fd;
+	int addrs_fd, off_fd, counters_fd, nat_fd;
 };
 
 static const char *const class_names[XDP_CLASS_MAX] = {
@@ -38,6 +38,7 @@ static const char *const class_names[XDP_CLASS_MAX] = {
 	[XDP_CLASS_NEIGH] = "neighbour",
 	[XDP_CLASS_AZURE] = "azure",
 	[XDP_CLASS_TRANSIT] = "transit",
+	[XDP_CLASS_NAT] = "nat",
 	[XDP_CLASS_MALFORMED] = "malformed",
 };
 
@@ -144,7 +145,7 @@ static int map_by_name(const uint32_t *ids, uint32_t n, const char *name)
 
 static void close_maps(struct xdp_steer *s)
 {
-	const int fds[] = {s->addrs_fd, s->off_fd, s->counters_fd};
+	const int fds[] = {s->addrs_fd, s->off_fd, s->counters_fd, s->nat_fd};
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
 		if (fds[i] >= 0)
@@ -165,10 +166,13 @@ static int open_maps(struct xdp_steer *s)
 	s->addrs_fd = map_by_name(ids, info.nr_map_ids, "nvad_addrs");
 	s->off_fd = map_by_name(ids, info.nr_map_ids, "nvad_off");
 	s->counters_fd = map_by_name(ids, info.nr_map_ids, "nvad_counters");
+	s->nat_fd = map_by_name(ids, info.nr_map_ids, "nvad_nat");
 	if (s->addrs_fd < 0)
 		return s->addrs_fd;
 	if (s->off_fd < 0)
 		return s->off_fd;
+	if (s->nat_fd < 0)
+		return s->nat_fd;
 	return s->counters_fd < 0 ? s->counters_fd : 0;
 }
 
@@ -180,7 +184,7 @@ struct xdp_steer *xdp_steer_open(const char *ifname, char *err, size_t err_len)
 	if (s == NULL)
 		return NULL;
 	s->ifindex = if_nametoindex(ifname);
-	s->addrs_fd = s->off_fd = s->counters_fd = -1;
+	s->addrs_fd = s->off_fd = s->counters_fd = s->nat_fd = -1;
 	rc = s->ifindex == 0 ? -ENODEV : open_maps(s);
 	if (rc < 0) {
 		fail(err, err_len, -rc, "%s: the XDP program nvad_steer and its maps are not there: %s; "
@@ -232,6 +236,16 @@ int xdp_steer_del_address(struct xdp_steer *s, const struct ip_addr *addr)
 	struct xdp_addr_key key = key_of(addr);
 
 	return bpf_map_delete_elem(s->addrs_fd, &key) < 0 ? -errno : 0;
+}
+
+int xdp_steer_set_nat(struct xdp_steer *s, const struct ip_addr *addr,
+	const struct xdp_nat_ports *ports)
+{
+	struct xdp_addr_key key = key_of(addr);
+
+	if (ports != NULL)
+		return bpf_map_update_elem(s->nat_fd, &key, ports, BPF_ANY) < 0 ? -errno : 0;
+	return bpf_map_delete_elem(s->nat_fd, &key) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 int xdp_steer_set_class(struct xdp_steer *s, enum xdp_class class, bool enabled)

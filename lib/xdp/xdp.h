@@ -36,11 +36,20 @@ void xdp_steer_close(struct xdp_steer *s);
 
 /*
  * Makes an address local: its packets go by class to the kernel where the class's bit is in
- * `kernel_classes` (XDP_CLASSES_ALL) and the class is enabled, else to nvad. Again: replaces.
+ * `kernel_classes` (XDP_CLASSES_ALL) and the class is enabled, else to nvad; so do the questions for it
+ * by ARP and neighbour discovery. Again: replaces.
  * 0 or -errno (-E2BIG: more than XDP_ADDRESSES_MAX).
  */
 int xdp_steer_add_address(struct xdp_steer *s, const struct ip_addr *addr, uint32_t kernel_classes);
 int xdp_steer_del_address(struct xdp_steer *s, const struct ip_addr *addr);
+
+/*
+ * What of a local address nvad translates: that comes to nvad, before any class but `azure` and
+ * `neighbour`. Replaces what was before, at once; NULL: nothing. 0 or -errno (-E2BIG: more than
+ * XDP_NAT_ADDRESSES_MAX).
+ */
+int xdp_steer_set_nat(struct xdp_steer *s, const struct ip_addr *addr,
+	const struct xdp_nat_ports *ports);
 
 /* Whether packets of a class go to the kernel at all; all classes do at first. 0 or -errno. */
 int xdp_steer_set_class(struct xdp_steer *s, enum xdp_class class, bool enabled);

@@ -160,6 +160,147 @@ def test_rules_change_at_run_time(net, tool):
     assert tool.stats("wan")["arp"] > arp
 
 
+# Egress from the port's own address, a server behind it; an address of nvad's alone, in both families.
+NAT = """
+ports:
+  - name: wan
+    device: {kind: af_xdp, interface: nva0}
+    addresses: [10.9.0.1/24, "2001:db8:9::1/64"]
+nat:
+  pools:
+    - {name: own, addresses: [10.9.0.1, 10.9.0.77], ports: 10-32767}
+    - {name: own6, addresses: ["2001:db8:9::1", "2001:db8:9::77"], ports: 1024-32767}
+  snat:
+    - {name: out, pool: own}
+    - {name: out6, pool: own6}
+  dnat:
+    - {name: web, destination: 10.9.0.1, destination_ports: 40000-40001, protocols: tcp, to: 10.1.0.1}
+"""
+
+
+@pytest.fixture
+def nat(tool, tmp_path):
+    def load(text):
+        path = tmp_path / "nat.yaml"
+        path.write_text(text)
+        return tool.ask("nat %s" % path)
+    yield load
+    assert load(NAT[:NAT.index("nat:")]) == {"rc": 0}
+
+
+def frames_of(family):
+    """(what goes to nvad, what stays the kernel's by class) where NAT is in force."""
+    head = (V4 % "10.9.0.1") if family == 4 else (V6 % "2001:db8:9::1")
+    icmp = "ICMP" if family == 4 else "ICMPv6"
+
+    def error(kind, inner):
+        ip = "IP(src='10.9.0.1', dst='10.99.0.1')" if family == 4 else "IPv6(src='2001:db8:9::1', dst='2001:db8:99::1')"
+        outer = {"unreach": "ICMP(type=3, code=1)", "time": "ICMP(type=11)"} if family == 4 else {
+            "unreach": "ICMPv6DestUnreach()", "time": "ICMPv6TimeExceeded()"}
+        return "%s/%s/%s/%s" % (head, outer[kind], ip, inner)
+    reply = {4: "ICMP(type=0, id=%d)", 6: "ICMPv6EchoReply(id=%d)"}[family]
+    request = {4: "ICMP(type=8, id=%d)", 6: "ICMPv6EchoRequest(id=%d)"}[family]
+    ours = [
+        head + "/UDP(sport=53, dport=1024)", head + "/UDP(sport=53, dport=32767)",
+        tcp(family, 443, 20000), tcp(family, 22, 20000),
+        head + "/" + reply % 20000,
+        error("unreach", "UDP(sport=2000, dport=9)"), error("time", "TCP(sport=2000, dport=443)"),
+        error("time", request % 20000),
+    ]
+    kernels = {
+        "bgp": [tcp(family, 5000, 179), tcp(family, 179, 20000), tcp(family, 179, 40000)],
+        "ssh": [tcp(family, 5000, 22), tcp(family, 22, 40005)],
+        "ike": [head + "/UDP(sport=500, dport=500)"] if family == 6 else [],
+        "local": [tcp(family, 443, 32768), head + "/UDP(sport=53, dport=60999)", head + "/UDP(dport=1023)"
+                  if family == 6 else head + "/UDP(dport=9)", tcp(family, 5000, 50000)],
+        "icmp": [head + "/" + reply % 40000, head + "/" + request % 20000,
+                 error("unreach", "UDP(sport=50000, dport=9)"),
+                 error("time", "TCP(sport=2000, dport=179)"), error("time", request % 40000)],
+    }
+    if family == 4:
+        ours += [tcp(4, 5000, 40000), tcp(4, 5000, 40001), head + "/UDP(sport=500, dport=500)",
+                 "Ether(dst=M)/IP(dst='10.9.0.1', options=[IPOption_NOP()] * 40)/UDP(dport=1024)",
+                 "Ether(dst=M)/IP(dst='10.9.0.1', frag=9, proto=17)/Raw(b'x' * 40)",
+                 "Ether(dst=M)/IP(dst='10.9.0.1', flags='MF', proto=17)/UDP(dport=50000)/Raw(b'x' * 40)",
+                 head + "/ICMP(type=3, code=4)/IP(src='10.9.0.1', options=[IPOption_NOP()] * 8)/UDP(sport=2000)",
+                 head + "/ICMP(type=3, code=1)/IP(src='10.9.0.1', frag=9, proto=17)/Raw(b'x' * 40)"]
+        kernels["local"] += [head + "/UDP(dport=40000)", tcp(4, 5000, 40002), tcp(4, 5000, 9),
+                             head + "/GRE()"]
+        kernels["icmp"] += [head + "/ICMP(type=3, code=1)/Raw(b'x' * 10)",
+                            head + "/ICMP(type=5)/IP(src='10.9.0.1')/UDP(sport=2000)"]
+        kernels["azure"] = ["Ether(dst=M)/IP(src='168.63.129.16', dst='10.9.0.1')/UDP(dport=2000)",
+                            "Ether(dst=M)/IP(src='169.254.169.254', dst='10.9.0.1')/TCP(sport=80, dport=2000)"]
+    else:
+        ours += ["Ether(dst=M)/IPv6(dst='2001:db8:9::1')/IPv6ExtHdrDestOpt()/UDP(dport=1024)",
+                 "Ether(dst=M)/IPv6(dst='2001:db8:9::1')/IPv6ExtHdrFragment(offset=9, nh=17)/Raw(b'x' * 40)"]
+    return ours, kernels
+
+
+def moved(tool, net, frame, name):
+    """(kernel, socket, lost) of a class for one frame, by whatever else moves."""
+    before = classes(tool)[name]
+    net.send("[%s]" % frame)
+    after = classes(tool)[name]
+    return tuple(after[k] - before[k] for k in ("kernel", "socket", "lost"))
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_what_translation_uses_comes_to_nvad(net, tool, nat, family):
+    ours, kernels = frames_of(family)
+    for frame in ours:
+        assert moved(tool, net, frame, "nat") == (0, 0, 0), frame
+    assert nat(NAT) == {"rc": 0}
+    for frame in ours:
+        assert moved(tool, net, frame, "nat") == (0, 1, 0), frame
+    for name, frames in kernels.items():
+        for frame in frames:
+            assert moved(tool, net, frame, name)[0] >= 1, (name, frame)
+            assert moved(tool, net, frame, "nat") == (0, 0, 0), frame
+    # Rules that go, and a pool that no rule uses, give the ports back.
+    assert nat(NAT.replace("    - {name: out, pool: own}\n", "")
+               .replace("    - {name: out6, pool: own6}\n", "").replace("  snat:\n", "")) == {"rc": 0}
+    assert moved(tool, net, tcp(4, 5000, 40000), "nat") == (0, 1, 0)
+    for frame in (tcp(family, 443, 20000), "%s/UDP(dport=1024)" % (V4 % "10.9.0.1")):
+        assert moved(tool, net, frame, "nat") == (0, 0, 0), frame
+
+
+def test_a_whole_address_is_translated(net, tool, nat):
+    """DNAT of every port and protocol: ssh, ping and GRE, too; BGP and Azure stay the kernel's."""
+    text = NAT[:NAT.index("nat:")] + "nat: {dnat: [{name: all, destination: 10.9.0.1, to: 10.1.0.1}]}\n"
+    assert nat(text) == {"rc": 0}
+    head = V4 % "10.9.0.1"
+    for frame in (tcp(4, 5000, 22), tcp(4, 5000, 65535), head + "/UDP(dport=0)", head + "/ICMP(type=8, id=7)",
+                  head + "/ICMP(type=0, id=65535)", head + "/GRE()"):
+        assert moved(tool, net, frame, "nat") == (0, 1, 0), frame
+    assert moved(tool, net, tcp(4, 5000, 179), "bgp") == (1, 0, 0)
+    assert moved(tool, net, "Ether(dst=M)/IP(src='168.63.129.16', dst='10.9.0.1')/UDP()", "azure") == (1, 0, 0)
+
+
+def test_questions_for_addresses_of_nvad_alone(net, tool, nat):
+    arp = "Ether(dst='ff:ff:ff:ff:ff:ff')/ARP(op=%d, psrc='10.9.0.2', pdst='%s')"
+    ns = ("Ether(dst='33:33:ff:00:00:%s')/IPv6(src='2001:db8:9::2', dst='ff02::1:ff00:%s', hlim=255)"
+          "/ICMPv6ND_NS(tgt='2001:db8:9::%s')")
+    ours = [arp % (1, "10.9.0.77"), ns % ("77", "77", "77")]
+    kernels = [arp % (1, "10.9.0.1"), arp % (2, "10.9.0.77"), arp % (1, "10.9.0.78"), ns % ("01", "1", "1"),
+               ns % ("78", "78", "78")]
+    # Real neighbour discovery moves the class as well: what nvad gets of it is nothing but these.
+    for frame in ours + kernels:
+        assert moved(tool, net, frame, "neighbour")[1] == 0, frame
+    assert nat(NAT) == {"rc": 0}
+    for frame in ours:
+        assert moved(tool, net, frame, "neighbour")[1] == 1, frame
+    for frame in kernels:
+        kernel, socket, _ = moved(tool, net, frame, "neighbour")
+        assert kernel >= 1 and socket == 0, frame
+    # Its packets are transit, by any port, or local without a class of the kernel's.
+    before = tool.stats("wan")["udp"]
+    net.send("[%s/UDP(dport=50000)]" % (V4 % "10.9.0.77"))
+    assert tool.stats("wan")["udp"] == before + 1
+    assert nat(NAT.replace(", 10.9.0.77", "")) == {"rc": 0}
+    assert moved(tool, net, ours[0], "neighbour")[1] == 0
+    assert moved(tool, net, ours[1], "neighbour")[1] == 1
+
+
 def test_transmits(net, tool):
     def received():
         rows = json.loads(net.sh("peer", "ip", "-j", "-s", "link", "show", "dev", "peer0").stdout)

@@ -18,6 +18,7 @@
 #define VLAN_TAGS_MAX 2
 #define EXTENSIONS_MAX 6
 #define ICMP6_ND_FIRST 133 /* router solicitation */
+#define ICMP6_ND_SOLICIT 135
 #define ICMP6_ND_LAST 137  /* redirect */
 #define IPV6_FRAGMENT 44
 
@@ -51,6 +52,15 @@ struct {
 	__type(key, __u32);
 	__type(value, struct xdp_class_counters);
 } nvad_counters SEC(".maps");
+
+/* Of local addresses: what is nvad's all the same, because it translates there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC); /* 24 KiB each */
+	__uint(max_entries, XDP_NAT_ADDRESSES_MAX);
+	__type(key, struct xdp_addr_key);
+	__type(value, struct xdp_nat_ports);
+} nvad_nat SEC(".maps");
 
 struct cursor {
 	void *at, *end;
@@ -117,6 +127,29 @@ static __always_inline __u32 class_of_local(struct cursor *c, __u8 proto)
 	}
 }
 
+#include "steer_nat.h"
+
+/* Who answers questions for an address: nvad, where it is one that the kernel does not have. */
+static __always_inline __u32 kernel_of(struct xdp_addr_key *key)
+{
+	__u32 *mask = bpf_map_lookup_elem(&nvad_addrs, key);
+
+	return mask != NULL ? *mask : XDP_CLASSES_ALL;
+}
+
+static __always_inline struct verdict classify_arp(struct cursor *c)
+{
+	struct verdict v = {.class = XDP_CLASS_NEIGH, .kernel = XDP_CLASSES_ALL};
+	struct xdp_addr_key key = {.words[2] = bpf_htonl(0xffff)};
+	__u8 *arp = take(c, 28); /* of Ethernet and IPv4: RFC 826 */
+
+	if (arp != NULL && arp[7] == 1) { /* a request */
+		__builtin_memcpy(&key.words[3], arp + 24, 4);
+		v.kernel = kernel_of(&key);
+	}
+	return v;
+}
+
 static __always_inline int is_azure(__be32 addr)
 {
 	return addr == bpf_htonl(0xa83f8110) /* 168.63.129.16 */ ||
@@ -128,6 +161,7 @@ static __always_inline struct verdict classify_v4(struct cursor *c)
 	struct verdict v = {.class = XDP_CLASS_MALFORMED, .kernel = XDP_CLASSES_ALL};
 	struct iphdr *ip = take(c, sizeof(*ip));
 	struct xdp_addr_key key = {};
+	struct xdp_nat_ports *nat;
 	__u32 *mask;
 
 	if (ip == NULL || ip->version != 4 || ip->ihl < 5)
@@ -150,14 +184,17 @@ static __always_inline struct verdict classify_v4(struct cursor *c)
 		return v;
 	}
 	v.kernel = *mask;
-	/* Only the first fragment has ports: all fragments of a packet have to go one way. */
+	nat = bpf_map_lookup_elem(&nvad_nat, &key);
+	/* Only the first fragment has ports: all fragments of a packet have to go one way. The kernel's
+	 * own traffic is hardly ever cut up, translated traffic is. */
 	if (ip->frag_off & bpf_htons(0x3fff)) {
-		v.class = XDP_CLASS_LOCAL;
+		v.class = nat != NULL ? XDP_CLASS_NAT : XDP_CLASS_LOCAL;
 		return v;
 	}
 	if (skip(c, (ip->ihl - 5) * 4) < 0)
 		return v;
-	v.class = class_of_local(c, ip->protocol);
+	v.class = nat != NULL && is_nat(*c, ip->protocol, nat) ? XDP_CLASS_NAT
+							       : class_of_local(c, ip->protocol);
 	return v;
 }
 
@@ -184,6 +221,7 @@ static __always_inline struct verdict classify_v6(struct cursor *c)
 {
 	struct verdict v = {.class = XDP_CLASS_MALFORMED, .kernel = XDP_CLASSES_ALL};
 	struct ipv6hdr *ip = take(c, sizeof(*ip));
+	struct xdp_nat_ports *nat = NULL;
 	struct xdp_addr_key key;
 	__u32 *mask;
 	__u8 *icmp;
@@ -197,6 +235,10 @@ static __always_inline struct verdict classify_v6(struct cursor *c)
 			return v;
 		if (*icmp >= ICMP6_ND_FIRST && *icmp <= ICMP6_ND_LAST) {
 			v.class = XDP_CLASS_NEIGH;
+			if (*icmp == ICMP6_ND_SOLICIT && c->at + 24 <= c->end) {
+				__builtin_memcpy(&key, icmp + 8, sizeof(key));
+				v.kernel = kernel_of(&key);
+			}
 			return v;
 		}
 	}
@@ -211,9 +253,14 @@ static __always_inline struct verdict classify_v6(struct cursor *c)
 			return v;
 		}
 		v.kernel = *mask;
+		nat = bpf_map_lookup_elem(&nvad_nat, &key);
 	}
 	next = skip_extensions(c, ip->nexthdr);
-	if (next >= 0)
+	if (next < 0)
+		return v;
+	if (nat != NULL && (next == IPV6_FRAGMENT || is_nat(*c, next, nat)))
+		v.class = XDP_CLASS_NAT;
+	else
 		v.class = next == IPV6_FRAGMENT ? XDP_CLASS_LOCAL : class_of_local(c, next);
 	return v;
 }
@@ -241,7 +288,9 @@ static __always_inline struct verdict classify(struct xdp_md *ctx)
 		return classify_v4(&c);
 	if (type == bpf_htons(ETH_P_IPV6))
 		return classify_v6(&c);
-	v.class = type == bpf_htons(ETH_P_ARP) ? XDP_CLASS_NEIGH : XDP_CLASS_TRANSIT;
+	if (type == bpf_htons(ETH_P_ARP))
+		return classify_arp(&c);
+	v.class = XDP_CLASS_TRANSIT;
 	return v;
 }
 

@@ -600,6 +600,23 @@ static void test_proxies(void **state)
 	assert_int_equal(take_all(f), 0);
 }
 
+/* Where the kernel has the port's addresses, it answers for them; for ours alone nobody else would. */
+static void test_proxies_on_a_port_of_the_kernel(void **state)
+{
+	struct ip_addr in = ip("10.0.0.5"), own = ip("10.0.0.4");
+	struct fixture *f = *state;
+
+	f->port.kernel_owns_addresses = true;
+	assert_int_equal(neigh_proxy_add(f->table, &in), 0);
+	assert_int_equal(neigh_proxy_add(f->table, &own), 0);
+	ask_us(f, "10.0.0.9", "10.0.0.5", &peer_mac);
+	expect_reply(f, "10.0.0.5", &peer_mac);
+	ask_us(f, "10.0.0.9", "10.0.0.4", &peer_mac);
+	ask_us(f, "10.0.0.9", "10.0.0.6", &peer_mac);
+	assert_int_equal(take_all(f), 0);
+	f->port.kernel_owns_addresses = false;
+}
+
 static void test_bad_frames(void **state)
 {
 	struct fixture *f = *state;
@@ -886,6 +903,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_limit, setup_tiny, teardown),
 		T(test_replies),
 		T(test_proxies),
+		T(test_proxies_on_a_port_of_the_kernel),
 		T(test_bad_frames),
 		T(test_segmented),
 		T(test_unsolicited),

@@ -6,7 +6,8 @@
  *   port_tool NAME=KIND[,key=value...]...
  *
  * Keys: iface, socket, role (server|client), id, rx, tx, mtu, queues, addr (repeated), devargs.
- * Commands: stats | send PORT COUNT BYTES | class NAME on|off | address ADDR MASK | close NAME | quit.
+ * Commands: stats | send PORT COUNT BYTES | class NAME on|off | address ADDR MASK | close NAME |
+ * nat FILE (what its rules and ports' addresses say) | quit.
  */
 #include <errno.h>
 #include <poll.h>
@@ -254,11 +255,32 @@ static int set_address(const char *text, const char *mask)
 	return rc;
 }
 
+/* As nvad does with the addresses of its rules; of DNAT rules that name prefixes the first. */
+static int set_nat(const char *path)
+{
+	struct config_error e;
+	struct config *c = config_load(path, &e);
+	struct ip_addr list[256];
+	size_t n = 0;
+	int rc;
+
+	if (c == NULL)
+		die(e.message);
+	for (size_t i = 0; i < c->nat.n_pools; i++)
+		for (size_t k = 0; k < c->nat.pools[i].n_addresses && n < 128; k++)
+			list[n++] = c->nat.pools[i].addresses[k];
+	for (size_t i = 0; i < c->nat.n_dnat && n < 256; i++)
+		list[n++] = c->nat.dnat[i].match.destination[0].addr;
+	rc = port_steer_nat(c, list, n);
+	config_free(c);
+	return rc;
+}
+
 /* False at the end. */
 static bool command(char *line)
 {
-	char word[4][64] = {0};
-	int n = sscanf(line, "%63s %63s %63s %63s", word[0], word[1], word[2], word[3]);
+	char word[4][256] = {0};
+	int n = sscanf(line, "%255s %255s %255s %255s", word[0], word[1], word[2], word[3]);
 
 	if (n == 1 && strcmp(word[0], "quit") == 0)
 		return false;
@@ -270,6 +292,8 @@ static bool command(char *line)
 		printf("{\"rc\": %d}\n", set_class(word[1], strcmp(word[2], "on") == 0));
 	else if (n == 3 && strcmp(word[0], "address") == 0)
 		printf("{\"rc\": %d}\n", set_address(word[1], word[2]));
+	else if (n == 2 && strcmp(word[0], "nat") == 0)
+		printf("{\"rc\": %d}\n", set_nat(word[1]));
 	else if (n == 2 && strcmp(word[0], "close") == 0) {
 		unsigned int i = index_of(word[1]);
 

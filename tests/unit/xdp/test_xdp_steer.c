@@ -50,6 +50,8 @@ static void test_object(void **state)
 	expect_map(o, "nvad_off", BPF_MAP_TYPE_ARRAY, 4, 4, 1);
 	expect_map(o, "nvad_counters", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct xdp_class_counters),
 		XDP_CLASS_MAX);
+	expect_map(o, "nvad_nat", BPF_MAP_TYPE_HASH, 16, sizeof(struct xdp_nat_ports),
+		XDP_NAT_ADDRESSES_MAX);
 	bpf_object__close(o);
 }
 
