@@ -46,7 +46,7 @@ struct attempt {
 /* A port of this worker's as its number: runs of 64, closed up. */
 static uint32_t port_number(const struct nat_worker *w, uint32_t port)
 {
-	return (port >> 6) / w->workers << 6 | (port & 63);
+	return w->workers == 1 ? port : (port >> 6) / w->workers << 6 | (port & 63);
 }
 
 static uint16_t port_of(const struct nat_worker *w, uint32_t number)
@@ -56,10 +56,13 @@ static uint16_t port_of(const struct nat_worker *w, uint32_t number)
 
 static struct range range_of(const struct nat_worker *w, uint32_t lo, uint32_t hi, int parity)
 {
-	uint32_t ahead = (w->index + w->workers - (lo >> 6) % w->workers) % w->workers;
-	uint32_t behind = ((hi >> 6) % w->workers + w->workers - w->index) % w->workers;
 	struct range r = {.step = parity < 0 ? 1 : 2};
-	uint32_t last;
+	uint32_t ahead = 0, behind = 0, last;
+
+	if (w->workers > 1) {
+		ahead = (w->index + w->workers - (lo >> 6) % w->workers) % w->workers;
+		behind = ((hi >> 6) % w->workers + w->workers - w->index) % w->workers;
+	}
 
 	if (ahead > 0)
 		lo = ((lo >> 6) + ahead) << 6;
@@ -217,14 +220,14 @@ static bool in_range(const struct attempt *a, uint16_t port)
 		(a->parity < 0 || (port & 1) == a->parity);
 }
 
-static bool try_address(struct attempt *a, uint16_t first)
+static bool try_address(struct attempt *a, bool preserve, uint16_t own)
 {
 	uint32_t most = RTE_MIN((uint32_t)SCAN_MAX, a->budget);
 	bool whole;
 
 	if (a->range.count == 0 || is_exhausted(a))
 		return false;
-	if (first != 0 && in_range(a, first) && try_ports(a, &first, 1))
+	if (preserve && in_range(a, own) && try_ports(a, &own, 1))
 		return true;
 	if (try_random(a, RTE_MAX(most, 4u), &whole))
 		return true;
@@ -287,42 +290,40 @@ static struct attempt attempt_of(struct nat_worker *w, const struct nat_pool *po
 	return a;
 }
 
-uint16_t nat_alloc_guess(struct nat_worker *w, const struct nat_pool *pool,
-	enum config_nat_ports selection, const struct flow_tuple *tuple, const struct flow_tuple *reply)
+bool nat_alloc_guess(struct nat_worker *w, const struct nat_pool *pool,
+	enum config_nat_ports selection, const struct flow_tuple *tuple, struct flow_tuple *reply)
 {
-	struct flow_tuple first = *reply;
-	struct attempt a = attempt_of(w, pool, tuple, &first);
+	struct attempt a = attempt_of(w, pool, tuple, reply);
 	uint16_t port = rte_be_to_cpu_16(tuple->sport);
 
 	if (a.range.count == 0)
-		return 0;
+		return false;
 	if (selection != CONFIG_NAT_PORTS_PRESERVE || !in_range(&a, port))
 		port = port_of(w, a.range.first + a.range.step *
 			(uint32_t)((nat_random(w) >> 32) * a.range.count >> 32));
-	first.dst = *nat_pool_address(pool, &tuple->src);
+	reply->dst = *nat_pool_address(pool, &tuple->src);
 	set_port(&a, port);
-	flow_prefetch(w->flows, flow_hash(w->flows, &first));
-	return port;
+	return is_allowed(&a, port);
 }
 
 int nat_alloc_endpoint(struct nat_worker *w, const struct nat_pool *pool,
-	enum config_nat_ports selection, const struct flow_tuple *tuple, uint16_t guess,
-	struct flow_tuple *reply, uint32_t *ret_hash)
+	enum config_nat_ports selection, const struct flow_tuple *tuple, struct flow_tuple *reply,
+	uint32_t *ret_hash)
 {
 	struct attempt a = attempt_of(w, pool, tuple, reply);
 	unsigned int first = (unsigned int)(nat_pool_address(pool, &tuple->src) - pool->addresses);
 	/* A binding's address is the inside's, come what may (RFC 4787 REQ-2). */
 	unsigned int n = a.binding ? 1 : pool->n_addresses;
 	bool portless = !nat_has_ports(tuple->proto);
+	bool preserve = selection == CONFIG_NAT_PORTS_PRESERVE;
 
 	a.ret_hash = ret_hash;
-	if (guess == 0 && selection == CONFIG_NAT_PORTS_PRESERVE)
-		guess = rte_be_to_cpu_16(tuple->sport);
 	for (unsigned int i = 0; i < n; i++) {
 		unsigned int at = first + i;
 
 		reply->dst = pool->addresses[at < pool->n_addresses ? at : at - pool->n_addresses];
-		if (portless ? try_portless(&a) : try_address(&a, guess))
+		if (portless ? try_portless(&a) :
+			       try_address(&a, preserve, rte_be_to_cpu_16(tuple->sport)))
 			return 0;
 	}
 	return -EADDRINUSE;

@@ -12,9 +12,6 @@
 #include "nat/burst_priv.h"
 #include "packet/ip6_ext.h"
 
-/* First packets whose sessions are made together: what they load has to stay in the L1 cache. */
-#define PREPARED_MAX 32u
-
 static uint8_t hand_over(struct nat_burst *b, struct rte_mbuf *m, unsigned int owner)
 {
 	pkt_meta(m)->owner = owner;
@@ -174,16 +171,18 @@ static void missed_one(struct nat_burst *b, unsigned int key, const struct flow_
 		b->next[i] = follow(b->pkts[i], &v);
 }
 
-/* Rules for all first, so that the loads of what their sessions need overlap. */
+/* Rules and endpoints for all first, so that the loads of what their sessions need overlap. */
 static void missed_some(struct nat_burst *b, const uint8_t *keys, unsigned int n)
 {
-	struct flow_tuple tuple[PREPARED_MAX];
-	struct nat_plan plan[PREPARED_MAX];
+	struct flow_tuple tuple[NAT_PREPARE_MAX];
+	struct nat_plan plan[NAT_PREPARE_MAX];
+	uint16_t ingress[NAT_PREPARE_MAX];
 
 	for (unsigned int j = 0; j < n; j++) {
 		tuple[j] = tuple_of(b, keys[j]);
-		nat_session_prepare(b->w, b->pkts[b->who[keys[j]]]->port, &tuple[j], &plan[j]);
+		ingress[j] = b->pkts[b->who[keys[j]]]->port;
 	}
+	nat_session_prepare(b->w, tuple, ingress, plan, n);
 	for (unsigned int j = 0; j < n; j++)
 		missed_one(b, keys[j], &tuple[j], &plan[j]);
 }
@@ -210,8 +209,9 @@ __rte_noinline void nat_burst_missed(struct nat_burst *b)
 {
 	if (b->w->workers > 1)
 		b->n_missed = part_with(b);
-	for (unsigned int j = 0; j < b->n_missed; j += PREPARED_MAX)
-		missed_some(b, b->missed + j, RTE_MIN(b->n_missed - j, PREPARED_MAX));
+	nat_session_begin_burst(b->w);
+	for (unsigned int j = 0; j < b->n_missed; j += NAT_PREPARE_MAX)
+		missed_some(b, b->missed + j, RTE_MIN(b->n_missed - j, NAT_PREPARE_MAX));
 }
 
 /* --- what was held --- */

@@ -52,6 +52,7 @@ struct nat_worker {
 	/* Destinations found exhausted a moment ago (alloc.c). */
 	struct { uint32_t hash, until_ms; } exhausted[64];
 	uint32_t exhausted_until_ms; /* the latest of them */
+	uint64_t fresh[64]; /* by hash: tuples that this burst's sessions have (session.c) */
 	struct nat_released released[2]; /* IPv6, IPv4 */
 } __attribute__((aligned(64)));
 
@@ -104,14 +105,13 @@ static inline bool nat_has_ports(uint8_t proto)
  * hash of the inside address (paired pooling, REQ-2), or any that has room where sessions are
  * endpoint-dependent. Preserves the port where it may (selection), else random. For a binding the
  * remote end of `reply` is zero. 0 with reply->dst and dport set and the reply's hash, or -EADDRINUSE.
- * guess: of nat_alloc_guess(), or 0.
  */
 int nat_alloc_endpoint(struct nat_worker *w, const struct nat_pool *pool,
-	enum config_nat_ports selection, const struct flow_tuple *tuple, uint16_t guess,
-	struct flow_tuple *reply, uint32_t *ret_hash);
-/* The port that would be tried first, its bucket on the way; 0: none. */
-uint16_t nat_alloc_guess(struct nat_worker *w, const struct nat_pool *pool,
-	enum config_nat_ports selection, const struct flow_tuple *tuple, const struct flow_tuple *reply);
+	enum config_nat_ports selection, const struct flow_tuple *tuple, struct flow_tuple *reply,
+	uint32_t *ret_hash);
+/* The endpoint that would be tried first, in `reply`; whether it is free is for the caller to see. */
+bool nat_alloc_guess(struct nat_worker *w, const struct nat_pool *pool,
+	enum config_nat_ports selection, const struct flow_tuple *tuple, struct flow_tuple *reply);
 /* An endpoint that was handed out is free again. */
 void nat_alloc_freed(struct nat_worker *w, const struct flow_tuple *reply);
 
@@ -137,26 +137,36 @@ struct nat_plan {
 	uint16_t dnat;	  /* rule, or NAT_RULE_NONE */
 	uint16_t snat;	  /* rule, exempt ones too, or NAT_RULE_NONE; none where dnat has a pool of its own */
 	uint16_t pool;	  /* the source's, or NAT_POOL_NONE: it stays */
-	uint16_t guess;	  /* external port to try first; 0: none */
 	uint32_t binding; /* whose external endpoint the destination is, or FLOW_NONE */
 	bool ours;	  /* the destination is an address of pools or DNAT, and no DNAT rule takes it */
 	bool keep_id;	  /* ICMP to a binding: one identifier for both ends, as `out` has it */
-	struct flow_tuple out; /* the packet as it leaves, but for a source that a pool translates */
+	bool reply_free;  /* nobody had `reply` when the plan was made */
+	uint32_t reply_hash;
+	struct flow_tuple out;	 /* the packet as it leaves, but for a source that a pool translates */
+	struct flow_tuple reply; /* the answers, as they would arrive */
 };
 
-/*
- * Looks up the rules for a packet that no record knows and starts loading what its session will need:
- * for all such packets of a burst, before nat_session_new() makes the first session.
- */
-void nat_session_prepare(struct nat_worker *w, uint16_t ingress, const struct flow_tuple *tuple,
-	struct nat_plan *ret_plan);
+/* Before a burst is looked up; then what its packets add is told from what was there. */
+static inline void nat_session_begin_burst(struct nat_worker *w)
+{
+	memset(w->fresh, 0, sizeof(w->fresh));
+}
 
 /*
- * A packet that no record knows (the caller has looked, a moment ago): begins a session, or says why
+ * Looks up the rules for packets that no record knows, of one family, and whether the endpoints that
+ * their sessions would take are free; loads what else they will need. At most NAT_PREPARE_MAX packets,
+ * before nat_session_new() makes the first of their sessions.
+ */
+#define NAT_PREPARE_MAX 32u
+void nat_session_prepare(struct nat_worker *w, const struct flow_tuple *tuples, const uint16_t *ingress,
+	struct nat_plan *ret_plans, unsigned int n);
+
+/*
+ * A packet that no record knows (the caller has looked, in this burst): begins a session, or says why
  * not; FLOW_NEXT_LOOKUP for what no rule or stateful port touches. The session's timer runs and both
  * sides are filled but for nh; nothing is counted on it yet. Finds the session where an earlier packet
  * of the burst made it. m is for holding a SYN: it is not changed. FLOW_NEXT_HELD: m was kept. plan:
- * as prepared in this burst, and spent here; NULL: none.
+ * as prepared, and spent here; NULL: none, and nobody has looked.
  */
 struct nat_verdict nat_session_new(struct nat_worker *w, struct rte_mbuf *m,
 	const struct flow_tuple *tuple, const struct flow_l4 *l4, uint32_t hash, struct nat_plan *plan);

@@ -285,7 +285,7 @@ uint8_t nat_binding_get(struct nat_worker *w, uint16_t rule, const struct flow_t
 			return DROP_NONE;
 		}
 	}
-	if (nat_alloc_endpoint(w, pool, snat->selection, tuple, 0, &outside, &hash) < 0)
+	if (nat_alloc_endpoint(w, pool, snat->selection, tuple, &outside, &hash) < 0)
 		return DROP_NAT_NO_PORT;
 	binding = make(w, FLOW_BINDING, &inside, &outside, hash);
 	if (binding == FLOW_NONE)

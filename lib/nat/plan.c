@@ -168,28 +168,56 @@ static void prefetch_route(const struct nat_worker *w, const struct ip_addr *a)
 	fib_prefetch_v6(w->fib, rte_be_to_cpu_64(hi));
 }
 
-void nat_session_prepare(struct nat_worker *w, uint16_t ingress, const struct flow_tuple *tuple,
-	struct nat_plan *ret_plan)
+/* The answers' tuple, where it can be told without a binding. Else what will be asked for first is on
+ * its way. */
+static bool guess_reply(struct nat_worker *w, const struct flow_tuple *tuple, struct nat_plan *p)
 {
-	const struct nat_ruleset *r = w->rules;
-	struct nat_plan *p = ret_plan;
+	const struct nat_pool *pool = &w->rules->pools[p->pool];
 	struct flow_tuple key;
 
-	nat_plan(w, ingress, tuple, p);
-	prefetch_route(w, &p->out.dst);
-	if (p->ours) {
-		key = nat_binding_outside(tuple);
-	} else if (nat_plan_binds(w, p, tuple->proto)) {
-		key = nat_binding_inside(&r->pools[p->pool], tuple);
-	} else {
-		key = flow_tuple_swapped(&p->out);
-		if (p->pool != NAT_POOL_NONE) {
-			p->guess = nat_alloc_guess(w, &r->pools[p->pool], nat_plan_selection(w, p), tuple,
-				&key);
-			return;
-		}
+	if (!p->ours && !nat_plan_binds(w, p, tuple->proto)) {
+		p->reply = flow_tuple_swapped(&p->out);
+		return p->pool == NAT_POOL_NONE ||
+			nat_alloc_guess(w, pool, nat_plan_selection(w, p), tuple, &p->reply);
 	}
+	key = p->ours ? nat_binding_outside(tuple) : nat_binding_inside(pool, tuple);
 	flow_prefetch(w->flows, flow_hash(w->flows, &key));
+	return false;
+}
+
+void nat_session_prepare(struct nat_worker *w, const struct flow_tuple *tuples, const uint16_t *ingress,
+	struct nat_plan *ret_plans, unsigned int n)
+{
+	bool v4 = tuples[0].src.family == IP_V4;
+	struct flow_key4 key4[NAT_PREPARE_MAX];
+	struct flow_key6 key6[NAT_PREPARE_MAX];
+	uint32_t hash[NAT_PREPARE_MAX], ref[NAT_PREPARE_MAX];
+	uint8_t who[NAT_PREPARE_MAX];
+	unsigned int asked = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct nat_plan *p = &ret_plans[i];
+
+		nat_plan(w, ingress[i], &tuples[i], p);
+		prefetch_route(w, &p->out.dst);
+		if (!guess_reply(w, &tuples[i], p))
+			continue;
+		if (v4)
+			key4[asked] = flow_key4_of_tuple(&p->reply);
+		else
+			key6[asked] = flow_key6_of_tuple(&p->reply);
+		who[asked++] = (uint8_t)i;
+	}
+	if (asked == 0)
+		return;
+	if (v4)
+		flow_find4_burst(w->flows, key4, hash, ref, asked);
+	else
+		flow_find6_burst(w->flows, key6, hash, ref, asked);
+	for (unsigned int k = 0; k < asked; k++) {
+		ret_plans[who[k]].reply_hash = hash[k];
+		ret_plans[who[k]].reply_free = ref[k] == FLOW_NONE;
+	}
 }
 
 enum config_nat_ports nat_plan_selection(const struct nat_worker *w, const struct nat_plan *p)

@@ -119,6 +119,17 @@ static struct nat_verdict admit(struct nat_worker *w, struct rte_mbuf *m,
 
 /* --- its parents and its reply's tuple --- */
 
+/* What was free when it was looked up is free, unless a session of this burst has taken it since. */
+static bool is_fresh(const struct nat_worker *w, uint32_t hash)
+{
+	return (w->fresh[hash / 64 % RTE_DIM(w->fresh)] >> hash % 64 & 1) != 0;
+}
+
+static void set_fresh(struct nat_worker *w, uint32_t hash)
+{
+	w->fresh[hash / 64 % RTE_DIM(w->fresh)] |= 1ULL << hash % 64;
+}
+
 static bool is_icmp(uint8_t proto)
 {
 	return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
@@ -144,11 +155,21 @@ static uint8_t enter_binding(struct making *k)
 	return nat_binding_has_room(k->w, binding) ? DROP_NONE : DROP_NAT_LIMIT;
 }
 
+/* Whether the plan's reply is what comes out, and nobody's. */
+static bool take_planned(struct making *k)
+{
+	const struct nat_plan *p = k->plan;
+
+	if (!p->reply_free || p->binding != FLOW_NONE || is_fresh(k->w, p->reply_hash))
+		return false;
+	k->reply = p->reply;
+	k->reply_hash = p->reply_hash;
+	return true;
+}
+
 /* The reply's tuple is given: nobody may have it yet, nor may it be the original's own. */
 static uint8_t take_reply(struct making *k)
 {
-	if (memcmp(&k->reply, k->tuple, sizeof(k->reply)) == 0)
-		return DROP_FLOW_LOOP;
 	if (flow_find(k->w->flows, &k->reply) != FLOW_NONE)
 		return DROP_NAT_NO_PORT;
 	k->reply_hash = flow_hash(k->w->flows, &k->reply);
@@ -197,7 +218,7 @@ static uint8_t leave(struct making *k)
 
 	k->reply = flow_tuple_swapped(&p->out);
 	if (p->pool == NAT_POOL_NONE)
-		return take_reply(k);
+		return take_planned(k) ? DROP_NONE : take_reply(k);
 	pool = &r->pools[p->pool];
 	if (p->snat != NAT_RULE_NONE) {
 		uint8_t reason = nat_host_get(k->w, p->snat, k->tuple, &k->source);
@@ -209,10 +230,10 @@ static uint8_t leave(struct making *k)
 	}
 	if (p->keep_id)
 		return leave_with_id(k, pool);
-	if (nat_alloc_endpoint(k->w, pool, nat_plan_selection(k->w, p), k->tuple, p->guess, &k->reply,
-		    &k->reply_hash) < 0)
+	if (!take_planned(k) && nat_alloc_endpoint(k->w, pool, nat_plan_selection(k->w, p), k->tuple,
+					&k->reply, &k->reply_hash) < 0)
 		return DROP_NAT_NO_PORT;
-	return memcmp(&k->reply, k->tuple, sizeof(k->reply)) == 0 ? DROP_FLOW_LOOP : DROP_NONE;
+	return DROP_NONE;
 }
 
 /* Counts what was refused where the operator looks for it. */
@@ -280,6 +301,9 @@ static uint8_t make_session(struct making *k, uint32_t rec, const struct flow_l4
 		reason = enter_binding(k);
 	if (reason == DROP_NONE)
 		reason = leave(k);
+	/* Its own answer: hairpin to oneself. */
+	if (reason == DROP_NONE && memcmp(&k->reply, k->tuple, sizeof(k->reply)) == 0)
+		reason = DROP_FLOW_LOOP;
 	if (reason != DROP_NONE)
 		goto fail;
 	reason = DROP_FLOW_FULL;
@@ -297,6 +321,8 @@ static uint8_t make_session(struct making *k, uint32_t rec, const struct flow_l4
 	w->flows->cold[rec].parent = parent;
 	nat_parent_join(w, parent);
 	flow_timer_arm(w->flows, rec, flow_deadline_ms(&w->rules->timeouts, &w->flows->records[rec]));
+	set_fresh(w, hash);
+	set_fresh(w, k->reply_hash);
 	w->counters.created++;
 	return DROP_NONE;
 fail:
@@ -310,17 +336,18 @@ struct nat_verdict nat_session_new(struct nat_worker *w, struct rte_mbuf *m,
 {
 	struct making k = {.w = w, .tuple = tuple, .plan = plan, .source = FLOW_NONE,
 		.destination = FLOW_NONE};
-	uint32_t ref = flow_find(w->flows, tuple), rec;
+	uint32_t ref = FLOW_NONE, rec;
 	struct nat_plan here;
 	struct nat_verdict v;
 	uint8_t reason;
 
-	/* The first packet came twice in one burst. */
+	if (plan == NULL || is_fresh(w, hash))
+		ref = flow_find(w->flows, tuple);
 	if (ref != FLOW_NONE)
 		return (struct nat_verdict){.next = FLOW_NEXT_REWRITE, .ref = ref};
 	if (plan == NULL) {
 		k.plan = &here;
-		nat_plan(w, m->port, tuple, &here);
+		nat_session_prepare(w, tuple, &m->port, &here, 1);
 	}
 	nat_plan_binding(w, tuple, k.plan);
 	v = admit(w, m, tuple, l4, k.plan);
@@ -354,7 +381,7 @@ void nat_session_end(struct nat_worker *w, uint32_t record)
 		return;
 	}
 	seen_ms = (int32_t)(s[1].seen_ms - s[0].seen_ms) > 0 ? s[1].seen_ms : s[0].seen_ms;
-	if (s->flags & FLOW_F_NAT) {
+	if (s->flags & FLOW_F_NAT && (int32_t)(w->exhausted_until_ms - w->now_ms) > 0) {
 		struct flow_tuple reply;
 
 		flow_side_get_tuple(&s[FLOW_REPLY], &reply);

@@ -111,7 +111,7 @@ static bool take(struct nat_worker *w, const struct flow_tuple *t, enum config_n
 		reply.src = (struct ip_addr){.family = t->src.family};
 		reply.sport = 0;
 	}
-	if (nat_alloc_endpoint(w, &w->rules->pools[0], selection, t, 0, &reply, &hash) < 0)
+	if (nat_alloc_endpoint(w, &w->rules->pools[0], selection, t, &reply, &hash) < 0)
 		return false;
 	assert_int_equal(hash, flow_hash(w->flows, &reply));
 	assert_int_equal(flow_find(w->flows, &reply), FLOW_NONE);

@@ -44,17 +44,36 @@ static struct flow_key4 key_of(uint32_t i)
 	};
 }
 
-static uint64_t create(struct nat_worker *w, uint32_t n, uint32_t salt, uint32_t *ret_refused)
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Bursts that another program interrupted do not count. */
+static double median(uint64_t *ticks, uint32_t n)
+{
+	qsort(ticks, n, sizeof(*ticks), by_value);
+	return n > 0 ? (double)ticks[n / 2] : 0;
+}
+
+/* Ticks a session. */
+static double create(struct nat_worker *w, uint32_t n, uint32_t salt, uint32_t *ret_refused)
 {
 	static struct rte_mbuf m = {.port = RIG_INSIDE};
 	struct flow_l4 l4 = {.proto = IPPROTO_UDP};
+	uint16_t ingress[BURST];
+	uint64_t *ticks = calloc(n / BURST + 1, sizeof(*ticks));
 	uint32_t refused = 0;
-	uint64_t ticks = 0;
+	double each;
 
+	for (unsigned int k = 0; k < BURST; k++)
+		ingress[k] = RIG_INSIDE;
 	for (uint32_t i = 0; i < n; i += BURST) {
 		struct flow_key4 keys[BURST];
 		struct flow_tuple tuples[BURST];
-		struct nat_plan first[BURST];
+		struct nat_plan plans[BURST];
 		uint32_t hash[BURST], ref[BURST];
 		unsigned int burst = n - i < BURST ? n - i : BURST;
 		uint64_t start;
@@ -63,31 +82,44 @@ static uint64_t create(struct nat_worker *w, uint32_t n, uint32_t salt, uint32_t
 			keys[k] = key_of(i + k + salt);
 		start = rte_rdtsc();
 		flow_find4_burst(w->flows, keys, hash, ref, burst);
-		for (unsigned int k = 0; k < burst; k++) {
-			tuples[k] = flow_tuple_of_key4(&keys[k]);
-			nat_session_prepare(w, m.port, &tuples[k], &first[k]);
-		}
+		nat_session_begin_burst(w);
 		for (unsigned int k = 0; k < burst; k++)
-			refused += nat_session_new(w, &m, &tuples[k], &l4, hash[k], &first[k]).next !=
+			tuples[k] = flow_tuple_of_key4(&keys[k]);
+		for (unsigned int k = 0; k < burst; k++) {
+			if (k % NAT_PREPARE_MAX == 0)
+				nat_session_prepare(w, tuples + k, ingress, plans + k,
+					RTE_MIN(burst - k, NAT_PREPARE_MAX));
+			refused += nat_session_new(w, &m, &tuples[k], &l4, hash[k], &plans[k]).next !=
 				FLOW_NEXT_REWRITE;
-		ticks += rte_rdtsc() - start;
+		}
+		ticks[i / BURST] = rte_rdtsc() - start;
 	}
 	*ret_refused = refused;
-	return ticks;
+	each = median(ticks, n / BURST) / BURST;
+	free(ticks);
+	return each;
 }
 
-static uint64_t expire(struct nat_worker *w)
+static double expire(struct nat_worker *w)
 {
-	uint64_t ticks = 0;
+	uint64_t *ticks = calloc(w->flows->used + 1, sizeof(*ticks));
+	uint32_t due[BURST], n_full = 0;
+	double each;
 
 	while (w->flows->used > 0) {
 		uint64_t start = rte_rdtsc();
+		unsigned int n = flow_timer_due(w->flows, w->now_ms, due, BURST);
 
-		rig_expire(w);
-		ticks += rte_rdtsc() - start;
-		w->now_ms += 500;
+		for (unsigned int i = 0; i < n; i++)
+			nat_session_due(w, due[i]);
+		if (n == BURST)
+			ticks[n_full++] = rte_rdtsc() - start;
+		else
+			w->now_ms += 500;
 	}
-	return ticks;
+	each = median(ticks, n_full) / BURST;
+	free(ticks);
+	return each;
 }
 
 static void test_million(void **state)
@@ -102,7 +134,7 @@ static void test_million(void **state)
 		rig_init(&g, rules_of(kind), 1, kind == 2 ? 2 * n + 1000 : n + n / 10, 0xfffe0000);
 		for (unsigned int round = 0; round < 3; round++) {
 			uint32_t refused;
-			uint64_t made = create(g.w[0], n, round * 7, &refused), ended;
+			double made = create(g.w[0], n, round * 7, &refused), ended;
 
 			assert_int_equal(refused, 0);
 			assert_int_equal(g.w[0]->counters.created, (uint64_t)(round + 1) * n);
@@ -110,7 +142,7 @@ static void test_million(void **state)
 				rig_check(&g, g.w[0]);
 			ended = expire(g.w[0]);
 			fprintf(stderr, "%-12s %u sessions: begin %.0f, end %.0f ticks each\n",
-				kinds[kind], n, (double)made / n, (double)ended / n);
+				kinds[kind], n, made, ended);
 			rig_check_empty(&g);
 		}
 		rig_fini(&g);
