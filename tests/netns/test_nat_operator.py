@@ -416,6 +416,28 @@ def test_reload_keeps_what_still_matches(net, nvad):
         assert "reload of %s for uid 0" % net.path("nvad.yaml") in nvad.log()
 
 
+def test_pool_that_is_gone(net, nvad):
+    """Its sessions and bindings end, its address is nobody's; with the rules back all begins anew."""
+    with UdpEcho(net, "lan2", "10.9.2.11", 7002):
+        u = udp(net, "lan1", "10.9.2.11", 7002, 40002)
+        assert ask(u) == (EIM, 40002)
+        before = nvad.fib(EIM)
+        new = rules_without("peer")
+        new["pools"] = [p for p in new["pools"] if p["name"] != "eim"]
+        write(net, nvad, config(net, new))
+        change(nvad, "reload")
+        settled(nvad)
+        assert flows(nvad) == [] and nvad.show("nat", "bindings") == []
+        wait_for("the pool's address to be let go", lambda: nvad.fib(EIM)["kind"] != before["kind"], 5)
+        assert ask(u) == (OUTSIDE, 40002)  # the next rule's
+        write(net, nvad, config(net))
+        change(nvad, "reload")
+        settled(nvad)
+        assert ask(u) == (EIM, 40002)
+        assert nvad.fib(EIM)["kind"] == before["kind"]
+        assert len(nvad.show("nat", "bindings")) == 1
+
+
 def test_session_of_a_rule_that_is_gone_ends(net, nvad):
     with TcpEcho(net, "lan2", SERVER, 7000):
         s = tcp(net, "lan1", SERVER, 7000, timeout=1)

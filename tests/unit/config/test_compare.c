@@ -31,6 +31,26 @@ static const char base[] =
 	"routes:\n"
 	"  - {prefix: 10.9.0.0/16, via: [10.0.1.1, 10.0.2.1]}\n"
 	"  - {prefix: 10.8.0.0/16, blackhole: true}\n"
+	"flows:\n"
+	"  max_sessions: 1000\n"
+	"  tcp_midflow: drop\n"
+	"  tcp_window_check: false\n"
+	"  inbound_refreshes: true\n"
+	"  refused: answer\n"
+	"  timeouts: {tcp_established: 7440s, tcp_opening: 241s, tcp_closing: 242s, tcp_reset: 10s, udp: 300s,\n"
+	"    udp_new: 301s, icmp: 60s, other: 600s}\n"
+	"nat:\n"
+	"  pools:\n"
+	"    - {name: p, addresses: [10.0.2.50, 10.0.2.51], ports: 1024-65534}\n"
+	"    - {name: q, addresses: [10.0.2.60]}\n"
+	"  snat:\n"
+	"    - {name: private, ingress: [inside], destination: [10.0.0.0/8], exempt: true}\n"
+	"    - {name: all, source: [10.1.0.0/16], protocols: [tcp, udp], pool: p, port_selection: preserve,\n"
+	"       max_sessions: 100, new_sessions_per_second: 10}\n"
+	"    - {name: peer, source: [10.2.0.0/16], pool: q, mapping: endpoint-independent, filtering: address}\n"
+	"  dnat:\n"
+	"    - {name: web, ingress: [outside], destination: 10.0.2.50, destination_ports: 443, protocols: [tcp],\n"
+	"       to: [10.1.0.10:8443, 10.1.0.11:8443], balance: flow, snat: p, snat_when: always}\n"
 	"bgp:\n"
 	"  as: 64800\n"
 	"  router_id: 1.2.3.4\n"
@@ -76,7 +96,7 @@ static void test_restart_is_named(void **state)
 		{"socket_group: adm", "socket_group: tty", "system.socket_group"},
 		{"max_v4_groups: 1024", "max_v4_groups: 1025", "system.max_v4_groups"},
 		{"workers: 1, poll: adaptive", "workers: 2, poll: busy", "system.workers, system.poll"},
-		{"name: outside", "name: outsider", "ports: which there are, or their order"},
+		{"punt: false\n", "punt: false\n  - {name: extra, device: {kind: 'null'}}\n", "ports: which there are, or their order"},
 		{"interface: t0", "interface: t1", "port inside: device"},
 		{"kind: af_packet", "kind: af_xdp", "port outside: device"},
 		{"'02:00:00:00:00:01'", "'02:00:00:00:00:02'", "port inside: device"},
@@ -142,11 +162,77 @@ static void test_same(void **state)
 	config_free(a);
 }
 
+/* What can be applied at once is told by section, and needs no restart. */
+static void test_what_can_be_applied(void **state)
+{
+	static const struct {
+		const char *old, *new;
+		char section;
+	} cases[] = {
+		{"max_sessions: 1000", "max_sessions: 1001", 'f'},
+		{"tcp_midflow: drop", "tcp_midflow: adopt", 'f'},
+		{"tcp_window_check: false", "tcp_window_check: true", 'f'},
+		{"inbound_refreshes: true", "inbound_refreshes: false", 'f'},
+		{"refused: answer", "refused: silent", 'f'},
+		{"7440s", "7441s", 'f'},
+		{"tcp_opening: 241s", "tcp_opening: 243s", 'f'},
+		{"242s", "243s", 'f'},
+		{"tcp_reset: 10s", "tcp_reset: 11s", 'f'},
+		{"udp: 300s", "udp: 302s", 'f'},
+		{"301s", "302s", 'f'},
+		{"icmp: 60s", "icmp: 61s", 'f'},
+		{"other: 600s", "other: 601s", 'f'},
+		{"punt_interface: p0", "punt_interface: p0\n    stateful: true", 's'},
+		{"[10.0.2.50, 10.0.2.51]", "[10.0.2.50, 10.0.2.52]", 'n'},
+		{"[10.0.2.50, 10.0.2.51]", "[10.0.2.50]", 'n'},
+		{"1024-65534", "1024-65533", 'n'},
+		{"1024-65534", "1025-65534", 'n'},
+		{"name: private", "name: privat", 'n'},
+		{"ingress: [inside]", "ingress: [inside, outside]", 'n'},
+		{"destination: [10.0.0.0/8]", "destination: [10.0.0.0/9]", 'n'},
+		{"destination: [10.0.0.0/8]", "destination: [10.0.0.0/8, 11.0.0.0/8]", 'n'},
+		{"source: [10.1.0.0/16]", "source: [10.1.0.0/17]", 'n'},
+		{"protocols: [tcp, udp]", "protocols: [tcp]", 'n'},
+		{"port_selection: preserve", "port_selection: random", 'n'},
+		{"max_sessions: 100,", "max_sessions: 101,", 'n'},
+		{"new_sessions_per_second: 10", "new_sessions_per_second: 11", 'n'},
+		{"pool: p, port", "pool: q, mapping: endpoint-independent, port", 'n'},
+		{"filtering: address", "filtering: address-and-port", 'n'},
+		{"destination: 10.0.2.50", "destination: 10.0.2.51", 'n'},
+		{"destination_ports: 443", "destination_ports: 444", 'n'},
+		{"10.1.0.11:8443", "10.1.0.11:8444", 'n'},
+		{"10.1.0.11:8443", "10.1.0.12:8443", 'n'},
+		{", 10.1.0.11:8443", "", 'n'},
+		{"balance: flow", "balance: source", 'n'},
+		{", snat: p, snat_when: always", "", 'n'},
+		{"snat_when: always", "snat_when: hairpin", 'n'},
+		{"    - {name: peer, source: [10.2.0.0/16], pool: q, mapping: endpoint-independent, "
+		 "filtering: address}\n", "", 'n'},
+	};
+	struct config *a = load(base);
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct config *b = load_changed(cases[i].old, cases[i].new);
+		struct config_changes c;
+		char text[200];
+
+		if (!config_compare(a, b, &c, text, sizeof(text)))
+			fail_msg("%s: %s", cases[i].new, text);
+		if (c.flows != (cases[i].section == 'f') || c.nat != (cases[i].section == 'n') ||
+			c.stateful != (cases[i].section == 's'))
+			fail_msg("%s: %d %d %d", cases[i].new, c.flows, c.nat, c.stateful);
+		config_free(b);
+	}
+	config_free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_restart_is_named),
 		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_what_can_be_applied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
