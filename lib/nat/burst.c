@@ -29,6 +29,8 @@ static inline bool key4_plain(const struct rte_mbuf *m, struct flow_key4 *key, s
 	const struct rte_ipv4_hdr *ip = (const void *)(frame + PKT_L2_LEN);
 	uint8_t proto = ip->next_proto_id;
 	bool tcp = proto == IPPROTO_TCP;
+	uint64_t addresses, rest;
+	uint32_t ports;
 
 	if (unlikely(ip->version_ihl != RTE_IPV4_VHL_DEF || (!tcp && proto != IPPROTO_UDP) ||
 		    (ip->fragment_offset &
@@ -36,48 +38,52 @@ static inline bool key4_plain(const struct rte_mbuf *m, struct flow_key4 *key, s
 		    m->data_len < IP4_L4 + (tcp ? sizeof(struct rte_tcp_hdr) :
 						  sizeof(struct rte_udp_hdr))))
 		return false;
-	/* Both addresses and both ports lie side by side. */
-	memcpy(key, &ip->src_addr, 12);
-	key->proto = proto;
-	memset(key->zero, 0, sizeof(key->zero));
+	/* Both addresses and both ports lie side by side. Few wide stores: this is for every packet. */
+	memcpy(&addresses, &ip->src_addr, sizeof(addresses));
+	memcpy(&ports, &ip->dst_addr + 1, sizeof(ports));
+	rest = rte_cpu_to_le_64(rte_le_to_cpu_32(ports) | (uint64_t)proto << 32);
+	memcpy(key, &addresses, sizeof(addresses));
+	memcpy(&key->sport, &rest, sizeof(rest));
 	*l4 = (struct flow_l4){.offset = IP4_L4, .proto = proto,
 		.tcp_flags = tcp ? frame[IP4_L4 + 13] : 0};
 	return true;
 }
 
-static __rte_noinline void odd(struct nat_burst *b, unsigned int i, enum flow_packet kind)
+/* Whether there is a key k of packet i after all. */
+static __rte_noinline bool odd(struct nat_burst *b, unsigned int i, unsigned int k,
+	enum flow_packet kind)
 {
-	unsigned int k = b->n_keys;
 	struct flow_tuple t;
 
 	t = b->v4 ? flow_tuple_of_key4(&b->keys.v4[k]) : flow_tuple_of_key6(&b->keys.v6[k]);
 	if (!nat_burst_odd(b, i, kind, &t))
-		return;
+		return false;
 	if (b->v4)
 		b->keys.v4[k] = flow_key4_of_tuple(&t);
 	else
 		b->keys.v6[k] = flow_key6_of_tuple(&t);
-	b->who[b->n_keys++] = i;
+	return true;
 }
 
 static __rte_always_inline void keys_make(struct nat_burst *b, unsigned int n, bool v4)
 {
+	struct rte_mbuf **pkts = b->pkts;
+	unsigned int k = 0;
+
 	for (unsigned int i = 0; i < n; i++) {
-		const struct rte_mbuf *m = b->pkts[i];
-		unsigned int k = b->n_keys;
 		enum flow_packet kind;
 
-		if (v4 && likely(key4_plain(m, &b->keys.v4[k], &b->l4[i])))
-			kind = FLOW_PACKET_PLAIN;
-		else
-			kind = v4 ? flow_key4_of(m, &b->keys.v4[k], &b->l4[i]) :
-				    flow_key6_of(m, &b->keys.v6[k], &b->l4[i]);
-		if (unlikely(kind != FLOW_PACKET_PLAIN)) {
-			odd(b, i, kind);
+		b->who[k] = i;
+		if (v4 && likely(key4_plain(pkts[i], &b->keys.v4[k], &b->l4[i]))) {
+			k++;
 			continue;
 		}
-		b->who[b->n_keys++] = i;
+		kind = v4 ? flow_key4_of(pkts[i], &b->keys.v4[k], &b->l4[i]) :
+			    flow_key6_of(pkts[i], &b->keys.v6[k], &b->l4[i]);
+		if (likely(kind == FLOW_PACKET_PLAIN) || odd(b, i, k, kind))
+			k++;
 	}
+	b->n_keys = k;
 }
 
 /* --- known flows --- */
