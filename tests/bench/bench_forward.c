@@ -108,8 +108,11 @@ static struct fib *fib_of(const struct rig *rig, const struct prefixes lists[2],
 static void case_run(struct rig *rig, const char *name, struct worker *walk, struct worker *empty,
 	struct fib *fib, const struct prefixes *list)
 {
-	struct rig_frame *frames = frames_new(rig, list);
+	struct rig_frame *frames;
 
+	if (!rig_wants(rig, name))
+		return;
+	frames = frames_new(rig, list);
 	walk->fib = fib;
 	rig_deliver(frames, FRAMES, false);
 	rig_case(rig, name, walk, empty);

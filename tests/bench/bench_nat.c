@@ -491,6 +491,15 @@ static void fib_make(void)
 
 int main(int argc, char **argv)
 {
+	static const struct {
+		const char *name;
+		uint32_t n;
+		bool v4;
+	} cases[] = {
+		{"established-1k", 1000, true}, {"established-64k", 1u << 16, true},
+		{"established-1m", 1u << 20, true}, {"established-v6-1k", 1000, false},
+		{"established-v6-64k", 1u << 16, false}, {"established-v6-1m", 1u << 20, false},
+	};
 	struct rig *rig = &bench.rig;
 
 	bench.random = 1;
@@ -505,14 +514,13 @@ int main(int argc, char **argv)
 	if (rig->over != NULL) {
 		established_over();
 	} else {
-		established("established-1k", 1000, true);
-		established("established-64k", 65536, true);
-		established("established-1m", 1u << 20, true);
-		established("established-v6-1k", 1000, false);
-		established("established-v6-64k", 65536, false);
-		established("established-v6-1m", 1u << 20, false);
-		new_sessions();
-		sustained();
+		for (unsigned int i = 0; i < RTE_DIM(cases); i++)
+			if (rig_wants(rig, cases[i].name))
+				established(cases[i].name, cases[i].n, cases[i].v4);
+		if (rig_wants(rig, "new-per-second"))
+			new_sessions();
+		if (rig_wants(rig, "new-sustained"))
+			sustained();
 	}
 
 	worker_free(bench.plain);

@@ -111,6 +111,11 @@ void rig_look(rig_look_fn fn, void *arg)
 	source.look_arg = arg;
 }
 
+bool rig_wants(const struct rig *rig, const char *name)
+{
+	return rig->only == NULL || strcmp(rig->only, name) == 0;
+}
+
 struct rig_frame *rig_frames_new(const struct rig *rig, uint32_t n)
 {
 	struct rig_frame *frames = rte_zmalloc("frames", n * sizeof(*frames), 64);
@@ -343,7 +348,7 @@ static void eal_start(const struct rig *rig, bool huge, const char *lcore, unsig
 static void usage(const struct rig *rig, bool data)
 {
 	fprintf(stderr, "usage: bench_%s [--json] [--no-huge] [--windows N] [--window-ms MS] [--lcore CPU]\n"
-		"       [--over DEVICE_ARGUMENTS]%s\n",
+		"       [--only CASE] [--over DEVICE_ARGUMENTS]%s\n",
 		rig->bench, data ? " [--data PREFIXES.txt.xz]" : "");
 	exit(2);
 }
@@ -356,7 +361,7 @@ void rig_open(struct rig *rig, const char *bench, int argc, char **argv, unsigne
 		{"windows", required_argument, NULL, 'w'},
 		{"window-ms", required_argument, NULL, 'm'},
 		{"data", required_argument, NULL, 'd'}, {"lcore", required_argument, NULL, 'l'},
-		{"over", required_argument, NULL, 'o'}, {0},
+		{"over", required_argument, NULL, 'o'}, {"only", required_argument, NULL, 'c'}, {0},
 	};
 	const char *lcore = "0";
 	bool huge = true;
@@ -376,6 +381,8 @@ void rig_open(struct rig *rig, const char *bench, int argc, char **argv, unsigne
 			lcore = optarg;
 		else if (c == 'o')
 			rig->over = optarg;
+		else if (c == 'c')
+			rig->only = optarg;
 		else if (c == 'd' && ret_data != NULL)
 			*ret_data = optarg;
 		else

@@ -26,6 +26,7 @@ struct rig {
 	unsigned int windows, ms;
 	unsigned int repeated, disturbed; /* windows that others cut into */
 	bool json;
+	const char *only; /* --only: the one case to run */
 	const char *over; /* --over: device arguments of a port to use in place of the table of frames */
 	struct report *report;
 };
@@ -38,6 +39,8 @@ void rig_open(struct rig *rig, const char *bench, int argc, char **argv, unsigne
 	const char **ret_data);
 /* Prints the report. */
 void rig_close(struct rig *rig);
+
+bool rig_wants(const struct rig *rig, const char *name);
 
 /* Zeroed memory for n frames. */
 struct rig_frame *rig_frames_new(const struct rig *rig, uint32_t n);
