@@ -92,18 +92,19 @@ void flow_find6_burst(const struct flow_table *t, const struct flow_key6 *keys, 
 			ret_ref[i] = search(t, ret_hash[i], &keys[i], false);
 }
 
-uint32_t flow_find(const struct flow_table *t, const struct flow_tuple *key)
+uint32_t flow_find_hashed(const struct flow_table *t, const struct flow_tuple *key, uint32_t hash)
 {
-	uint32_t hash;
-
 	if (key->src.family == IP_V4) {
 		struct flow_key4 k = flow_key4_of_tuple(key);
 
-		hash4_burst(t, &k, &hash, 1);
 		return search(t, hash, &k, true);
 	}
 	struct flow_key6 k = flow_key6_of_tuple(key);
 
-	hash6_burst(t, &k, &hash, 1);
 	return search(t, hash, &k, false);
+}
+
+uint32_t flow_find(const struct flow_table *t, const struct flow_tuple *key)
+{
+	return flow_find_hashed(t, key, flow_hash(t, key));
 }

@@ -58,6 +58,8 @@ void flow_find6_burst(const struct flow_table *t, const struct flow_key6 *keys, 
 /* One key of either family. */
 uint32_t flow_find(const struct flow_table *t, const struct flow_tuple *key);
 uint32_t flow_hash(const struct flow_table *t, const struct flow_tuple *key);
+/* ...whose hash is known. */
+uint32_t flow_find_hashed(const struct flow_table *t, const struct flow_tuple *key, uint32_t hash);
 void flow_prefetch(const struct flow_table *t, uint32_t hash); /* the key's first bucket */
 
 /* A record, zeroed but for `cold` (kind as given, parent FLOW_NONE, no timer), or FLOW_NONE: full. */
