@@ -59,16 +59,24 @@ static void fragment_l4(const struct rte_mbuf *m, bool v4, struct flow_l4 *l4)
 	const struct rte_ipv4_hdr *ip =
 		rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, PKT_L2_LEN);
 	struct ip6_payload payload;
+	const uint8_t *at;
 	bool first;
 
 	if (v4)
 		first = !(ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK));
 	else
 		first = ip6_payload_find(m, &payload) == 0 && payload.fragment_offset == 0;
-	if (!first)
+	if (!first) {
 		l4->offset = 0;
-	else if (l4->proto == IPPROTO_TCP && m->data_len > l4->offset + 13u)
-		l4->tcp_flags = *rte_pktmbuf_mtod_offset(m, const uint8_t *, l4->offset + 13);
+		return;
+	}
+	at = rte_pktmbuf_mtod_offset(m, const uint8_t *, l4->offset);
+	if (l4->proto == IPPROTO_TCP && m->data_len > l4->offset + 13u) {
+		l4->tcp_flags = at[13];
+	} else if (l4->proto == (v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) && m->data_len > l4->offset + 1u) {
+		l4->icmp_type = at[0];
+		l4->icmp_code = at[1];
+	}
 }
 
 static bool fragment(struct nat_burst *b, unsigned int i, struct flow_tuple *t)

@@ -438,6 +438,35 @@ static void fragments_in_any_order(void **state)
 	assert_int_equal(engine_sessions(&e), 2);
 }
 
+/* What a request is, its first fragment says; the others come behind it in the same burst. */
+static void fragments_of_an_echo_request(void **state)
+{
+	static struct craft frags[3];
+
+	(void)state;
+	for (unsigned int k = 0; k < 2; k++) {
+		bool v4 = k == 0;
+		struct flow_tuple in = v4 ? build_tuple(IPPROTO_ICMP, "10.0.0.7", 4000, "203.0.113.5", 4000) :
+			build_tuple(IPPROTO_ICMPV6, "2001:db8:1::7", 4000, "2001:db8:99::5", 4000), out, plain;
+		struct rte_mbuf *pkts[3];
+		uint8_t next[3];
+		struct craft whole;
+
+		frame_make(&whole, &in, 600);
+		for (unsigned int i = 0; i < 3; i++) {
+			fragment(&frags[i], &whole, i * 200, 200);
+			pkts[i] = &frags[i].m;
+		}
+		(v4 ? nat4_burst : nat6_burst)(nat_worker(e.nat, 0), pkts, 3, next);
+		for (unsigned int i = 0; i < 3; i++)
+			assert_int_equal(next[i], FLOW_NEXT_REWRITE);
+		out = whole_of(frags, 3, &whole);
+		plain = sent(&in, INSIDE);
+		engine_assert_tuple(&out, &plain);
+	}
+	assert_int_equal(engine_sessions(&e), 2);
+}
+
 static void lost_first_fragment(void **state)
 {
 	struct flow_tuple in = build_tuple(IPPROTO_UDP, "10.0.0.7", 4000, "203.0.113.5", 53);
@@ -666,7 +695,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(translates_both_ways), T(one_burst_one_session), T(tcp_life), T(reset_ends_soon),
 		T(idle_ends), T(follows_routes), T(passes_what_no_rule_touches), T(odd_packets),
-		T(fragments_in_any_order), T(lost_first_fragment), T(a_syn_is_held),
+		T(fragments_in_any_order), T(fragments_of_an_echo_request), T(lost_first_fragment), T(a_syn_is_held),
 		T(errors_about_translated_packets), T(rules_are_replaced),
 		T(refuses_what_needs_a_restart), T(views),
 		cmocka_unit_test_setup_teardown(owners_agree, setup_two, teardown),
