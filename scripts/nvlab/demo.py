@@ -5,18 +5,21 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from nvlab import checks, guide  # noqa: E402
+from nvlab import checks, guide, nat  # noqa: E402
 from nvlab.net import NetError, wait_for  # noqa: E402
-from nvlab.nva import NO_ADVERTISE, ROOT, Nvad  # noqa: E402
+from nvlab.nva import NO_ADVERTISE, ROOT, Nvad, default_config  # noqa: E402
 from nvlab.region import Region  # noqa: E402
 
 INTERNET = {4: "203.0.113.10", 6: "2001:db8:203:113::10"}
 DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
+FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
+FLOWS = {"max_sessions": 16384}
 
 
 class Failed(Exception):
@@ -56,7 +59,7 @@ class Demo:
     def __init__(self, show):
         self.show = show
         self.region = Region("nvlab-")
-        self.nvad = Nvad(self.region)
+        self.nvad = Nvad(self.region, flows=FLOWS)
         self.nva = self.region.nics["nva"]
 
     def run(self):
@@ -74,6 +77,7 @@ class Demo:
                   lambda a=address: self.reaches(a))
         for family in (4, 6):
             s("traceroute from spoke-a shows nvad as a hop, IPv%d" % family, lambda f=family: self.hop(f))
+        s("with translation switched on by `nvactl reload`, the Internet sees spoke-a as nvad's address", self.snat)
         s("nvad dropped nothing but what traceroute let expire", self.dropped)
         s("throughput", self.throughput)
 
@@ -135,6 +139,30 @@ class Demo:
         if self.nva.addr(family) not in hops or hops[-1] != INTERNET[family]:
             raise Failed("hops: %s" % hops)
         return " -> ".join(h if h != self.nva.addr(family) else "%s (nvad)" % h for h in map(str, hops))
+
+    def snat(self):
+        self.nvad.reload(default_config(self.region, flows=FLOWS, nat=nat.egress(self.region)))
+        lines = []
+        for family in (4, 6):
+            with self.listener(family) as server, self.connection(family) as client, server.accept()[0] as accepted:
+                seen = accepted.getpeername()[:2]
+                if seen[0] != self.nva.addr(family):
+                    raise Failed("the server was reached by %s" % seen[0])
+                row, = self.nvad.show("flows", "source", self.region.nics["spoke-a"].addr(family), "protocol", "tcp",
+                                      "port", str(client.getsockname()[1]))
+                lines.append("show flows: %(protocol)s %(state)s, %(source)s port %(source_port)s to %(destination)s "
+                             "port %(destination_port)s becomes %(to_source)s port %(to_source_port)s (%(rule)s)" % row)
+        return "\n".join(lines)
+
+    def listener(self, family):
+        with self.region.inside("internet"):
+            s = socket.create_server((INTERNET[family], 8000), family=FAMILY[family])
+        s.settimeout(5)
+        return s
+
+    def connection(self, family):
+        with self.region.inside("spoke-a"):
+            return socket.create_connection((INTERNET[family], 8000), 5)
 
     def dropped(self):
         expected = {"ip4-ttl", "ip6-hop-limit"}
@@ -228,7 +256,7 @@ def main():
         return 130
     summary(show, ok, time.time() - begin)
     if keep and not as_json:
-        print("\n" + guide.look_around(demo.region))
+        print("\n" + guide.look_around(demo.region, nat=True))
     return 0 if ok else 1
 
 

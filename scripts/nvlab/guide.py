@@ -5,7 +5,7 @@ import os
 from . import nva
 
 
-def look_around(region, kind="nvad"):
+def look_around(region, kind="nvad", nat=False):
     lab = os.path.relpath(os.path.join(nva.ROOT, "scripts/lab"))
     if region.prefix != "nvlab-":
         lab = "NVLAB_PREFIX=%s %s" % (region.prefix, lab)
@@ -17,6 +17,6 @@ def look_around(region, kind="nvad"):
              "  birdc -s %s show route" % region.path("rs0.ctl")]
     if kind == "nvad":
         ctl = os.path.relpath(os.path.join(nva.BUILD, "app/nvactl/nvactl"))
-        for words in ("show bgp summary", "show route", "show graph"):
+        for words in ("show bgp summary", "show route", "show graph") + (("show flows", "show nat rules") if nat else ()):
             lines.append("  %s --socket %s %s" % (ctl, region.path("nvad.sock"), words))
     return "\n".join(lines + ["and end it with", "  %s down" % lab])

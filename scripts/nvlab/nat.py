@@ -6,13 +6,21 @@ import json
 
 PRIVATE = {4: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"], 6: ["fc00::/7"]}
 SPOKES = {4: ["10.1.0.0/16", "10.2.0.0/16"], 6: ["fd00:10:1::/48", "fd00:10:2::/48"]}
+PORTS = "1024-32767"  # of the NVA's own addresses: its kernel's connections use the rest
 WEB_PORT = 8080  # of the NVA's outside address: spoke-a's port 80
 
 
 def yaml(nat=None, flows=None):
-    """The sections as text; JSON is YAML's flow style."""
-    return "".join("%s: %s\n" % (name, json.dumps(section, indent=1))
-                   for name, section in (("flows", flows), ("nat", nat)) if section)
+    """The sections as text: a line for each value, in flow style, of which JSON is a part."""
+    out = ""
+    for name, section in (("flows", flows), ("nat", nat)):
+        out += name + ":\n" if section else ""
+        for key, value in (section or {}).items():
+            if isinstance(value, list):
+                out += "  %s:\n%s" % (key, "".join("    - %s\n" % json.dumps(v) for v in value))
+            else:
+                out += "  %s: %s\n" % (key, json.dumps(value))
+    return out
 
 
 def egress(region, node="nva"):
@@ -22,7 +30,7 @@ def egress(region, node="nva"):
     nat = {"pools": [], "snat": [], "dnat": []}
     for f in (4, 6):
         outside = nics[-1].addr(f)
-        nat["pools"].append({"name": "outside%d" % f, "addresses": [outside]})
+        nat["pools"].append({"name": "outside%d" % f, "addresses": [outside], "ports": PORTS})
         nat["snat"] += [
             {"name": "internal%d" % f, "ingress": [nics[0].ifname], "source": SPOKES[f], "destination": PRIVATE[f],
              "exempt": True},
@@ -31,7 +39,7 @@ def egress(region, node="nva"):
         nat["dnat"].append({"name": "web%d" % f, "destination": outside, "destination_ports": WEB_PORT,
                             "protocols": ["tcp"], "to": ["%s:80" % to if f == 4 else "[%s]:80" % to],
                             "snat": "inside%d" % f})
-        nat["pools"].append({"name": "inside%d" % f, "addresses": [nics[0].addr(f)]})
+        nat["pools"].append({"name": "inside%d" % f, "addresses": [nics[0].addr(f)], "ports": PORTS})
     if len(nics) == 1:  # one NIC, one address, one pool
         nat["pools"] = [p for p in nat["pools"] if p["name"].startswith("outside")]
         for rule in nat["dnat"]:
@@ -43,7 +51,7 @@ def everything(region, node="nva"):
     """All that comes from a spoke gets the NVA's address, other spokes as destination included: what
     several active NVAs need."""
     nic = region.nics_of(node)[-1]
-    return {"pools": [{"name": "own%d" % f, "addresses": [nic.addr(f)]} for f in (4, 6)],
+    return {"pools": [{"name": "own%d" % f, "addresses": [nic.addr(f)], "ports": PORTS} for f in (4, 6)],
             "snat": [{"name": "all%d" % f, "source": SPOKES[f], "pool": "own%d" % f} for f in (4, 6)]}
 
 

@@ -7,6 +7,7 @@ configurations, sockets and logs. What runs inside its namespaces is found by th
 """
 import contextlib
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -116,6 +117,9 @@ class Net:
             finally:
                 if _libc.setns(home.fileno(), CLONE_NEWNET):
                     os._exit(1)  # nothing may go on in the wrong namespace
+
+    def mac(self, node, ifname):
+        return json.loads(self.ip(node, "-j", "link", "show", "dev", ifname))[0]["address"]
 
     def frames(self, node, ifname):
         """A packet socket that sends and receives whole Ethernet frames."""

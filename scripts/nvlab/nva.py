@@ -112,6 +112,12 @@ class Nvad:
             raise NetError("nvactl %s: exit status %d: %s%s" % (" ".join(words), p.returncode, p.stderr, p.stdout))
         return p
 
+    def reload(self, config):
+        """Writes another configuration and has nvad take it."""
+        self.config = config
+        peers.write(self.net, self.name + ".yaml", config)
+        self.ctl("reload")
+
     def show(self, *words):
         """Rows of a show command."""
         return json.loads(self.ctl("show", *words).stdout)["rows"]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Servers and clients on the lab's nodes, in this process: sockets are made inside a namespace and stay
 there. What a server tells of its clients is what shows translation."""
+import contextlib
 import http.server
 import os
 import select
@@ -91,7 +92,8 @@ class TcpEcho(Server):
                     self.seen.append(peer[:2])
                     conns[c.fileno()] = [c, 0]
                     poll.register(c, select.EPOLLIN)
-                    c.sendall(("%s %d\n" % peer[:2]).encode())
+                    with contextlib.suppress(OSError):  # reset already: the next event tells
+                        c.sendall(("%s %d\n" % peer[:2]).encode())
                     continue
                 c, n = conns[fd]
                 try:
@@ -178,7 +180,7 @@ def url(address, port, path, scheme="http"):
 
 def curl(net, node, *args):
     """curl's output; fails with its message."""
-    p = net.run(node, "curl", "-sS", "-m", "20", "--connect-timeout", "5", *args)
+    p = net.run(node, "curl", "-sS", "-m", "8", "--connect-timeout", "5", *args)
     assert p.returncode == 0, p.stderr
     return p.stdout
 
@@ -248,9 +250,10 @@ def reset(s):
 def icmp_errors(s):
     """(type, code) of the ICMP errors in the socket's error queue."""
     out = []
+    s.setblocking(False)
     while True:
         try:
-            _, control, _, _ = s.recvmsg(2048, 512, socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT)
+            _, control, _, _ = s.recvmsg(2048, 512, socket.MSG_ERRQUEUE)
         except BlockingIOError:
             return out
         for level, kind, data in control:

@@ -23,16 +23,16 @@ DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
 FLOWS = {"max_sessions": 8192,
          "timeouts": {"tcp_opening": "5s", "tcp_established": "6s", "tcp_closing": "3s", "tcp_reset": "2s",
                       "udp": "3s", "udp_new": "3s", "icmp": "3s"}}
-LAST_PORT = "20007"
+TINY_PORTS = "20000-20007"
 # The kernel with nftables first: what fails there is the lab.
-KINDS = ["linux"]
+KINDS = ["linux", "nvad"]
 
 
 def host(address):
     return "%s/%d" % (address, 128 if ":" in address else 32)
 
 
-def policy(region):
+def policy(region, tiny_ports=TINY_PORTS):
     out = nat.egress(region)
     for f in (4, 6):
         a, b = region.nics["spoke-a"].addr(f), region.nics["spoke-b"].addr(f)
@@ -41,7 +41,7 @@ def policy(region):
             {"name": "tiny%d" % f, "ingress": ["eth0"], "destination": [host(TINY[f])], "pool": "tiny%d" % f},
             {"name": "eim%d" % f, "ingress": ["eth0"], "source": [host(b)], "pool": "eim%d" % f,
              "mapping": "endpoint-independent"}]
-        out["pools"] += [{"name": "tiny%d" % f, "addresses": [POOL[f]], "ports": "20000-" + LAST_PORT},
+        out["pools"] += [{"name": "tiny%d" % f, "addresses": [POOL[f]], "ports": tiny_ports},
                          {"name": "eim%d" % f, "addresses": [EIM[f]]}]
 
         def to(address, port, family=f):

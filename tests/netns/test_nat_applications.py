@@ -31,14 +31,14 @@ def nva(region, request):
 @families
 def test_tcp_has_the_nvas_address(region, nva, family):
     with TcpEcho(region, "internet", INTERNET[family], 7000):
-        with tcp(region, "spoke-a", INTERNET[family], 7000, sport=40001) as s:
-            assert line(s) == "%s 40001" % OUTSIDE[family]
+        with tcp(region, "spoke-a", INTERNET[family], 7000, sport=10001) as s:
+            assert line(s) == "%s 10001" % OUTSIDE[family]
             assert echoes(s, random.randbytes(300000))
             if nva.is_nvad:
-                row, = nva.show("flows", "port", "40001")
+                row, = nva.show("flows", "port", "10001", "source", region.nics["spoke-a"].addr(family))
                 assert (row["protocol"], row["state"]) == ("tcp", "established")
-                assert (row["source"], row["source_port"]) == (region.nics["spoke-a"].addr(family), 40001)
-                assert (row["to_source"], row["to_source_port"]) == (OUTSIDE[family], 40001)
+                assert (row["source"], row["source_port"]) == (region.nics["spoke-a"].addr(family), 10001)
+                assert (row["to_source"], row["to_source_port"]) == (OUTSIDE[family], 10001)
                 assert (row["destination"], row["to_destination"]) == (INTERNET[family],) * 2
                 assert row["rule"] == "egress%d" % family
                 assert row["bytes"] > 300000 and row["reply_bytes"] > 300000
@@ -47,8 +47,8 @@ def test_tcp_has_the_nvas_address(region, nva, family):
 @families
 def test_udp_has_the_nvas_address(region, nva, family):
     with UdpEcho(region, "internet", INTERNET[family], 7000), \
-            udp(region, "spoke-a", INTERNET[family], 7000, sport=40002) as s:
-        assert ask(s) == (OUTSIDE[family], 40002)
+            udp(region, "spoke-a", INTERNET[family], 7000, sport=10002) as s:
+        assert ask(s) == (OUTSIDE[family], 10002)
 
 
 @families
@@ -77,7 +77,7 @@ def test_ping(region, nva, family):
     assert answered == 5, out
     if nva.is_nvad:
         rows = nva.show("flows", "source", region.nics["spoke-a"].addr(family), "protocol",
-                        "icmp" if family == 4 else "icmpv6")
+                        "icmp" if family == 4 else "icmp6")
         assert rows and rows[0]["to_source"] == OUTSIDE[family]
 
 
@@ -87,9 +87,9 @@ def test_fragments(region, nva, family):
     answered, out = region.ping("spoke-a", INTERNET[family], 3, size=4000)
     assert answered == 3, out
     with UdpEcho(region, "internet", INTERNET[family], 7000), \
-            udp(region, "spoke-a", INTERNET[family], 7000, sport=40003) as s:
+            udp(region, "spoke-a", INTERNET[family], 7000, sport=10003) as s:
         for _ in range(3):
-            assert ask(s, random.randbytes(4000)) == (OUTSIDE[family], 40003)
+            assert ask(s, random.randbytes(4000)) == (OUTSIDE[family], 10003)
 
 
 @pytest.mark.parametrize("how", ["udp", "icmp", "tcp"])

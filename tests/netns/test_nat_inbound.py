@@ -49,9 +49,9 @@ def test_web_server(region, nva, family):
 @families
 def test_row_of_a_translation_of_both_ends(region, nvad, family):
     spoke = region.nics["spoke-a"].addr(family)
-    with TcpEcho(region, "spoke-a", spoke, 80), tcp(region, "internet", OUTSIDE[family], WEB_PORT, sport=45000) as s:
+    with TcpEcho(region, "spoke-a", spoke, 80), tcp(region, "internet", OUTSIDE[family], WEB_PORT, sport=15000) as s:
         address, port = line(s).split()
-        row, = nvad.show("flows", "port", "45000")
+        row, = nvad.show("flows", "port", "15000", "source", INTERNET[family])
         assert (row["source"], row["destination"], row["destination_port"]) == (
             INTERNET[family], OUTSIDE[family], WEB_PORT)
         assert (row["to_source"], row["to_source_port"]) == (address, int(port)) and address == INSIDE[family]
@@ -65,8 +65,8 @@ def test_row_of_a_translation_of_both_ends(region, nvad, family):
 def test_without_snat(region, nva, family):
     """The server sees the client; its answers come back because one NVA alone is there."""
     with TcpEcho(region, "spoke-a", region.nics["spoke-a"].addr(family), 81), \
-            tcp(region, "internet", OUTSIDE[family], 8081, sport=45001) as s:
-        assert line(s) == "%s 45001" % INTERNET[family]
+            tcp(region, "internet", OUTSIDE[family], 8081, sport=15001) as s:
+        assert line(s) == "%s 15001" % INTERNET[family]
         assert echoes(s, random.randbytes(100000))
 
 
