@@ -51,7 +51,7 @@ def running(net):
     nvad = nva.Nvad(net, config(net)).start()
     wait_for("nvad to forward", lambda: net.run("lan1", "ping", "-c1", "-W1", SERVER).returncode == 0, 20)
     yield nvad
-    nvad.stop()
+    assert nvad.stop() == 0
 
 
 @pytest.fixture
@@ -533,6 +533,14 @@ def test_reload_without_a_file(some, net):
     os.unlink(net.path("nvad.yaml"))
     assert refused(some, "reload")[0] == "bad-config"
     assert len(flows(some)) == 6
+
+
+def test_drop_reasons(some):
+    """Those of tracking and translation are told of, each with a hint where something can be done."""
+    drops = {r["reason"]: r for r in some.show("drops", "all")}
+    for reason in ("flow-midflow", "flow-full", "nat-no-port", "nat-no-mapping", "nat-limit", "nat-rate"):
+        assert drops[reason]["text"] and drops[reason]["hint"], reason
+    assert len([r for r in drops if r.startswith(("flow-", "nat-", "frag-"))]) >= 8
 
 
 # Who may ----------------------------------------------------------------------------------------

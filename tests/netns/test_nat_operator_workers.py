@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The operator's view of flows that two workers share."""
+import socket
+import time
+
+import pytest
 import test_nat_operator as one
 from nat_apps import TcpEcho, line, tcp
 from nvlab import nva
 from nvlab.net import wait_for
 from test_nat_operator import change, check_whole, flows, make_many, net, many_ports, reply, settled, write  # noqa: F401
-
-import pytest
 
 
 def config(net, *args):
@@ -18,7 +20,7 @@ def nvad(net):  # noqa: F811
     nvad = nva.Nvad(net, config(net)).start()
     wait_for("nvad to forward", lambda: net.run("lan1", "ping", "-c1", "-W1", one.SERVER).returncode == 0, 20)
     yield nvad
-    nvad.stop()
+    nvad.stop()  # where it still runs
 
 
 def test_both_are_asked(net, nvad, many_ports):  # noqa: F811
@@ -61,3 +63,18 @@ def test_reload_and_clear(net, nvad, many_ports):  # noqa: F811
         left = len(flows(nvad, "limit", "0"))
         assert change(nvad, "flow", "clear", "all") == {"cleared": left}
         assert flows(nvad) == []
+
+
+def test_stop_amid_listings(net, nvad, many_ports):  # noqa: F811
+    """Clients that do not read have workers with full mailboxes: nvad stops in order all the same."""
+    make_many(net, nvad)
+    clients = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(3)]
+    for s in clients:
+        s.connect(nvad.socket)
+        s.sendall(b'{"command": "show flows", "args": {"limit": 0}}\n')
+    time.sleep(0.3)
+    begin = time.monotonic()
+    assert nvad.stop() == 0
+    assert time.monotonic() - begin < 5
+    for s in clients:
+        s.close()
