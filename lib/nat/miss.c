@@ -47,9 +47,9 @@ static unsigned int fragment_owner(const struct nat_burst *b, const struct rte_m
 
 	memcpy(w, t->src.bytes, 16);
 	memcpy(w + 2, t->dst.bytes, 16);
-	w[0] = mix64(w[0] ^ mix64(w[1] ^ mix64(w[2] ^ mix64(w[3] + t->proto))));
-	if (b->v4)
-		w[0] = mix64(w[0] ^ ip->packet_id);
+	w[0] = mix64(w[0] ^ mix64(w[1] ^ mix64(w[2] ^ mix64(w[3]))));
+	if (b->v4) /* IPv6: behind extension headers only the first knows its protocol */
+		w[0] = mix64(w[0] ^ ip->packet_id ^ (uint32_t)t->proto << 16);
 	return nat_port_owner((uint16_t)w[0], b->w->workers);
 }
 
@@ -97,6 +97,7 @@ static bool fragment(struct nat_burst *b, unsigned int i, struct flow_tuple *t)
 		switch (reass_input(w->reass, m, t, w->now_ms, meta->frag_ports, &reason)) {
 		case REASS_KNOWN:
 			meta->flow |= PKT_FLOW_PORTS;
+			meta->frag_proto = t->proto;
 			break;
 		case REASS_HELD:
 			b->next[i] = FLOW_NEXT_HELD;
@@ -108,6 +109,7 @@ static bool fragment(struct nat_burst *b, unsigned int i, struct flow_tuple *t)
 	}
 	t->sport = meta->frag_ports[0];
 	t->dport = meta->frag_ports[1];
+	t->proto = b->l4[i].proto = meta->frag_proto;
 	fragment_l4(m, b->v4, &b->l4[i]);
 	return true;
 }
@@ -281,7 +283,7 @@ void nat_release_due(struct nat_worker *w)
 		return;
 	n = reass_expired(w->reass, w->now_ms, pkts, RTE_DIM(pkts));
 	for (unsigned int i = 0; i < n; i++)
-		put(w, pkts[i], nat_drop(pkts[i], DROP_FRAG_TIMEOUT));
+		put(w, pkts[i], FLOW_NEXT_DROP);
 	n = nat_hold_due(w, pkts, next, RTE_DIM(pkts), &v4);
 	for (unsigned int i = 0; i < n; i++)
 		put(w, pkts[i], next[i]);

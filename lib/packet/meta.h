@@ -28,10 +28,11 @@ struct pkt_meta {
 	uint8_t flow;	     /* PKT_FLOW_*; set by who sends a packet to the lookup where there is NAT */
 	uint8_t owner;	     /* worker, for the handover */
 	rte_be16_t frag_ports[2]; /* of a fragment's packet, where PKT_FLOW_PORTS is set */
+	uint8_t frag_proto;	  /* ...and its upper-layer protocol */
 };
 
 #define PKT_FLOW_DONE 0x01  /* was at the flow stage: the lookup does not send it there again */
-#define PKT_FLOW_PORTS 0x02 /* handed over with frag_ports */
+#define PKT_FLOW_PORTS 0x02 /* handed over with frag_ports and frag_proto */
 
 /* mbuf dynamic field space, at a fixed place so that access costs one constant offset. */
 #define PKT_META_OFFSET offsetof(struct rte_mbuf, dynfield1)
