@@ -154,91 +154,6 @@ static int add_pools_and_rules(struct nat_ruleset *r, const struct config_nat *c
 	return 0;
 }
 
-/* --- the packed conditions --- */
-
-static struct nat_net6 net6_of(const struct ip_prefix *p)
-{
-	uint8_t mask[16] = {0};
-	struct nat_net6 n;
-
-	for (unsigned int i = 0; i < p->len; i++)
-		mask[i / 8] |= (uint8_t)(0x80 >> i % 8);
-	memcpy(n.mask, mask, sizeof(mask));
-	memcpy(n.value, p->addr.bytes, sizeof(n.value));
-	return n;
-}
-
-static struct nat_nets pack(struct nat_matcher *m, const struct nat_prefixes *p)
-{
-	struct nat_nets nets = {.v4 = m->net4 + m->n_net4, .v6 = m->net6 + m->n_net6, .any = p->n == 0};
-
-	for (unsigned int i = 0; i < p->n; i++) {
-		struct nat_net6 n = net6_of(&p->list[i]);
-
-		if (p->list[i].addr.family == IP_V6)
-			nets.v6[nets.n6++] = n;
-		else
-			nets.v4[nets.n4++] = (struct nat_net4){
-				.value = ip_addr_be32(&p->list[i].addr), .mask = (uint32_t)n.mask[0]};
-	}
-	m->n_net4 += nets.n4;
-	m->n_net6 += nets.n6;
-	return nets;
-}
-
-/* A pool of IPv4 addresses translates nothing of IPv6, whatever the rule's prefixes. */
-static uint8_t families(const struct nat_ruleset *r, const struct nat_rule *rule)
-{
-	if (rule->dnat)
-		return (uint8_t)(1u << rule->destination.list[0].addr.family);
-	if (!rule->exempt)
-		return (uint8_t)(1u << r->pools[rule->pool].addresses[0].family);
-	return 1u << IP_V4 | 1u << IP_V6;
-}
-
-static int build_matcher(struct nat_ruleset *r)
-{
-	struct nat_matcher *m = calloc(1, sizeof(*m));
-	struct nat_prefixes inside = {0};
-	size_t n = 0;
-
-	r->matcher = m;
-	for (unsigned int i = 0; i < r->n_rules; i++)
-		n += 2 * r->rules[i].source.n + r->rules[i].destination.n;
-	if (m == NULL)
-		return -ENOMEM;
-	m->cond = calloc(r->n_rules + 1, sizeof(*m->cond));
-	m->net4 = calloc(n + 1, sizeof(*m->net4));
-	m->net6 = calloc(n + 1, sizeof(*m->net6));
-	inside.list = calloc(n + 1, sizeof(*inside.list));
-	if (m->cond == NULL || m->net4 == NULL || m->net6 == NULL || inside.list == NULL) {
-		free(inside.list);
-		return -ENOMEM;
-	}
-	for (unsigned int i = 0; i < r->n_rules; i++) {
-		const struct nat_rule *rule = &r->rules[i];
-
-		m->cond[i] = (struct nat_cond){
-			.ports = rule->ports,
-			.rule = (uint16_t)i,
-			.protos = rule->protos,
-			.families = families(r, rule),
-			.source = pack(m, &rule->source),
-			.destination = {.any = true},
-		};
-		if (!rule->dnat)
-			m->cond[i].destination = pack(m, &rule->destination);
-		if (rule->dnat || rule->exempt || rule->mapping != CONFIG_NAT_ENDPOINT_INDEPENDENT)
-			continue;
-		for (unsigned int k = 0; k < rule->source.n; k++)
-			inside.list[inside.n++] = rule->source.list[k];
-	}
-	m->inside = pack(m, &inside);
-	m->inside.any = false;
-	free(inside.list);
-	return 0;
-}
-
 /* --- the whole --- */
 
 /*
@@ -317,7 +232,7 @@ struct nat_ruleset *nat_ruleset_new(const struct config *c, const uint16_t *port
 	r->workers = workers;
 	copy_flows(r, &c->flows);
 	if (copy_port_names(r, c, port_ids) < 0 || add_pools_and_rules(r, &c->nat, port_ids) < 0 ||
-		build_matcher(r) < 0 || nat_address_set_build(r) < 0)
+		nat_matcher_build(r) < 0 || nat_address_set_build(r) < 0)
 		goto no_memory;
 	find_flow_ports(r, c, port_ids);
 	r->use = calloc((size_t)workers * (r->n_rules + r->n_pools) + 1, sizeof(*r->use));
@@ -343,12 +258,7 @@ void nat_ruleset_free(struct nat_ruleset *r)
 	}
 	for (unsigned int i = 0; i < r->n_pools; i++)
 		free(r->pools[i].addresses);
-	if (r->matcher != NULL) {
-		free(r->matcher->cond);
-		free(r->matcher->net4);
-		free(r->matcher->net6);
-		free(r->matcher);
-	}
+	nat_matcher_free(r->matcher);
 	nat_address_set_free(r->addresses);
 	free(r->port_names);
 	free(r->rules);

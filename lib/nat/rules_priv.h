@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Rules in the form that packets are held against: what rules.c and addresses.c build, and match.c and
+/* Rules in the form that packets are held against: what matcher.c and addresses.c build, and match.c and
  * owner.c read. */
 #ifndef NAT_RULES_PRIV_H
 #define NAT_RULES_PRIV_H
@@ -64,6 +64,9 @@ struct nat_address_set {
 	uint32_t n_endpoints;
 };
 
+/* Both are built from the rules and pools of r, into r. 0 or -ENOMEM; what is there is r's to free. */
+int nat_matcher_build(struct nat_ruleset *r);
+void nat_matcher_free(struct nat_matcher *m);
 int nat_address_set_build(struct nat_ruleset *r);
 void nat_address_set_free(struct nat_address_set *s);
 
