@@ -119,16 +119,27 @@ static void put_padded(const char *text, unsigned int width, bool right, const c
 		right || last ? 0 : pad, "");
 }
 
+static bool is_one_of(const char *text, const char *const *list)
+{
+	for (; *list != NULL; list++)
+		if (strcmp(*list, text) == 0)
+			return true;
+	return false;
+}
+
 /* Green for what is well and red for what is not; only where it says so by itself too. */
 static const char *cell_colour(const struct view *v, const char *column, const char *text)
 {
+	static const char *const well[] = {"Established", "up", "reachable", NULL};
+	static const char *const not_well[] = {"Idle", "Connect", "Active", "OpenSent", "OpenConfirm",
+		"down", "incomplete", "probe", "failed", NULL};
+
 	if (!v->o->colour)
 		return "";
 	if (strcmp(column, "state") == 0 || strcmp(column, "link") == 0) {
-		if (strcmp(text, "Established") == 0 || strcmp(text, "up") == 0 ||
-			strcmp(text, "reachable") == 0)
+		if (is_one_of(text, well))
 			return "\033[32m";
-		if (strcmp(text, "static") != 0 && strcmp(text, "kernel") != 0)
+		if (is_one_of(text, not_well))
 			return "\033[31m";
 	}
 	if (strcmp(column, "error") == 0 || strcmp(column, "last_error") == 0)

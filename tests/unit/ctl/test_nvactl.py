@@ -273,6 +273,14 @@ class Terminal(unittest.TestCase):
         self.assertEqual(status, 0)
         self.assertEqual(asked, [{"words": ["show", "this"]}])
 
+    def test_colour_of_states(self):
+        """What is well is green and what is not red; a flow's states are neither."""
+        columns = [("state", "STATE", "text", "")]
+        states = ["Established", "Active", "up", "down", "failed", "established", "syn", "static"]
+        _, out, _ = self.talk("show\nquit\n", {}, reply([{"state": s} for s in states], columns))
+        colours = {s: c for s in states for c in ("32", "31") if "\x1b[%sm%s\x1b" % (c, s) in out}
+        self.assertEqual(colours, {"Established": "32", "up": "32", "Active": "31", "down": "31", "failed": "31"})
+
     def test_no_color(self):
         _, out, _ = self.talk("show\nquit\n", {"NO_COLOR": "1"}, reply([row("a")], COLUMNS))
         self.assertNotIn("\x1b[1m", out)
