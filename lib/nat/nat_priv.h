@@ -82,6 +82,8 @@ static inline struct nat_use *nat_use_pool(const struct nat_worker *w, const str
 #define NAT_COLD_VERSION 0x01
 #define NAT_COLD_HAIRPIN 0x02 /* translated because it leaves by the port it came from */
 #define NAT_COLD_POOL 0x04    /* counts in its rule's pool too */
+/* Sessions: by which port the first packet came, in the bits from here on. Others: */
+#define NAT_COLD_INGRESS_SHIFT 3
 #define NAT_COLD_HELD 0x08    /* a binding that is over; its port is not reused yet (RFC 6888 REQ-8) */
 #define NAT_COLD_DEAD 0x10    /* a binding that takes no more sessions and ends with its last */
 #define NAT_COLD_PEER 0x20    /* a host record that is none: session_priv.h */

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Records under new rules: whether these would have made them the same way. By which port a first
- * packet came is not kept; it was one of those that the old rule is for, so a record stays where the
- * new rules want it as it is from one of these. Workers.
- */
+/* Records under new rules: whether these would have made them the same way. Workers. */
 #include "nat/rules_priv.h"
 #include "nat/session_priv.h"
 
@@ -130,49 +126,31 @@ static bool stays_from(struct standing *s, uint16_t ingress, struct nat_plan *re
 		ret_plan->pool != NAT_POOL_NONE || (w->rules->stateful_ports & 1u << ingress) != 0;
 }
 
-/* Ports that the first packet may have come by. */
-static uint32_t ingress_ports(const struct standing *s, const struct nat_ruleset *old)
+static bool session_stays(struct nat_worker *w, uint32_t record)
 {
-	uint16_t rule = s->w->flows->cold[s->record].rule;
-	uint32_t ports = UINT32_MAX;
-
-	if (s->joint != FLOW_NONE && s->w->flows->cold[s->joint].rule != NAT_RULE_NONE)
-		ports &= old->rules[s->w->flows->cold[s->joint].rule].ports;
-	if (rule == NAT_RULE_NONE)
-		return ports & old->stateful_ports;
-	/* A binding's rule says where its inside is. */
-	return s->destination != FLOW_NONE ? ports : ports & old->rules[rule].ports;
-}
-
-static bool session_stays(struct nat_worker *w, uint32_t record, const struct nat_ruleset *old)
-{
+	uint16_t ingress = w->flows->cold[record].flags >> NAT_COLD_INGRESS_SHIFT, rule;
 	struct standing s = standing_of(w, record);
-	uint32_t ports = ingress_ports(&s, old);
+	struct nat_plan plan;
+	uint8_t flags;
+	bool two;
 
-	/* By the new rules its packets go to another worker. */
-	if (nat_owner(w->rules, &s.original) != w->index)
+	/* New rules may give the flow to another worker, which knows nothing of it. */
+	if (w->workers > 1 && (nat_owner(w->rules, &s.original) != w->index ||
+				      nat_owner(w->rules, &s.reply) != w->index))
 		return false;
-	for (; ports != 0; ports &= ports - 1) {
-		struct nat_plan plan;
-		uint16_t rule;
-		uint8_t flags;
-		bool two;
-
-		if (!stays_from(&s, (uint16_t)__builtin_ctz(ports), &plan))
-			continue;
-		rule = nat_plan_rule(w, &plan, &flags, &two);
-		nat_use_end(w, record);
-		nat_use_begin(w, record, rule, flags, false);
-		if (s.joint != FLOW_NONE) {
-			nat_use_end(w, s.joint);
-			nat_use_begin(w, s.joint, plan.snat, NAT_COLD_JOINT | NAT_COLD_POOL, false);
-		}
-		/* Idle times may have changed too. */
-		flow_timer_arm(w->flows, record,
-			flow_deadline_ms(&w->rules->timeouts, &w->flows->records[record]));
-		return true;
+	if (!stays_from(&s, ingress, &plan))
+		return false;
+	rule = nat_plan_rule(w, &plan, &flags, &two);
+	nat_use_end(w, record);
+	nat_use_begin(w, record, rule, (uint8_t)(flags | ingress << NAT_COLD_INGRESS_SHIFT), false);
+	if (two) {
+		nat_use_end(w, s.joint);
+		nat_use_begin(w, s.joint, plan.snat, NAT_COLD_JOINT | NAT_COLD_POOL, false);
 	}
-	return false;
+	/* Idle times may have changed too. */
+	flow_timer_arm(w->flows, record,
+		flow_deadline_ms(&w->rules->timeouts, &w->flows->records[record]));
+	return true;
 }
 
 /* --- bindings --- */
@@ -185,12 +163,12 @@ static bool contains(const struct nat_prefixes *p, const struct ip_addr *a)
 	return p->n == 0;
 }
 
-/* A binding is for every destination: any rule will do that has its inside and its pool. */
-static bool binding_stays(struct nat_worker *w, uint32_t record, const struct nat_ruleset *old)
+/* A binding is for every destination, and several rules may use it: any will do that has its inside and
+ * its pool. So no session that stays loses its binding. */
+static bool binding_stays(struct nat_worker *w, uint32_t record)
 {
 	const struct nat_ruleset *r = w->rules;
 	struct flow_cold *c = &w->flows->cold[record];
-	uint32_t ports = old->rules[c->rule].ports;
 	struct flow_tuple inside, outside;
 
 	flow_side_get_tuple(&w->flows->records[record].side[FLOW_ORIGINAL], &inside);
@@ -199,7 +177,7 @@ static bool binding_stays(struct nat_worker *w, uint32_t record, const struct na
 		const struct nat_rule *rule = &r->rules[i];
 
 		if (rule->exempt || rule->mapping != CONFIG_NAT_ENDPOINT_INDEPENDENT ||
-			!(rule->ports & ports) || !(rule->protos & nat_proto_bit(inside.proto)) ||
+			!(rule->protos & nat_proto_bit(inside.proto)) ||
 			!contains(&rule->source, &inside.src) ||
 			!binding_is_of(w, record, &r->pools[rule->pool]) ||
 			!pool_has(r, &r->pools[rule->pool], &outside))
@@ -214,12 +192,13 @@ static bool binding_stays(struct nat_worker *w, uint32_t record, const struct na
 
 bool nat_session_revalidate(struct nat_worker *w, uint32_t record, const struct nat_ruleset *old)
 {
-	struct flow_cold *c = &w->flows->cold[record];
+	const struct flow_cold *c = &w->flows->cold[record];
 
+	(void)old; /* nat_use_end() finds it */
 	if (c->kind == FLOW_SESSION)
-		return session_stays(w, record, old);
+		return session_stays(w, record);
 	if (c->kind == FLOW_BINDING && !(c->flags & NAT_COLD_DEAD))
-		return binding_stays(w, record, old);
+		return binding_stays(w, record);
 	/* These do not depend on the rules, but on what they serve. */
 	nat_use_end(w, record);
 	nat_use_begin(w, record, NAT_RULE_NONE, c->flags, false);

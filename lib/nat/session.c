@@ -289,7 +289,8 @@ static void give_up(struct making *k, uint32_t joint)
 		nat_parent_end(w, k->source);
 }
 
-static uint8_t make_session(struct making *k, uint32_t rec, const struct flow_l4 *l4, uint32_t hash)
+static uint8_t make_session(struct making *k, uint32_t rec, uint16_t ingress, const struct flow_l4 *l4,
+	uint32_t hash)
 {
 	struct nat_worker *w = k->w;
 	uint32_t parent, joint = FLOW_NONE;
@@ -317,7 +318,7 @@ static uint8_t make_session(struct making *k, uint32_t rec, const struct flow_l4
 	fill(k, rec, l4->tcp_flags);
 	if (flow_insert(w->flows, rec, hash, k->reply_hash) < 0)
 		goto fail;
-	nat_use_begin(w, rec, rule, flags, true);
+	nat_use_begin(w, rec, rule, (uint8_t)(flags | ingress << NAT_COLD_INGRESS_SHIFT), true);
 	w->flows->cold[rec].parent = parent;
 	nat_parent_join(w, parent);
 	flow_timer_arm(w->flows, rec, flow_deadline_ms(&w->rules->timeouts, &w->flows->records[rec]));
@@ -357,7 +358,7 @@ struct nat_verdict nat_session_new(struct nat_worker *w, struct rte_mbuf *m,
 	rec = flow_alloc(w->flows, FLOW_SESSION);
 	if (rec == FLOW_NONE)
 		return drop(DROP_FLOW_FULL);
-	reason = make_session(&k, rec, l4, hash);
+	reason = make_session(&k, rec, m->port, l4, hash);
 	if (reason == DROP_NONE) {
 		v.ref = flow_ref(rec, FLOW_ORIGINAL);
 		return v;

@@ -246,7 +246,7 @@ static inline void rig_check(const struct rig *g, const struct nat_worker *w)
 			assert_int_not_equal(t->cold[c->parent].kind, FLOW_SESSION);
 			refs[c->parent]++;
 		}
-		if (c->flags & NAT_COLD_JOINT) {
+		if (c->kind == FLOW_HOST && c->flags & NAT_COLD_JOINT) {
 			if (*nat_joint_other(t, i) != FLOW_NONE)
 				refs[*nat_joint_other(t, i)]++;
 			continue;
@@ -266,7 +266,7 @@ static inline void rig_check(const struct rig *g, const struct nat_worker *w)
 		assert_int_equal(*nat_parent_sessions(t, i), sessions[i]);
 		assert_int_equal(*nat_parent_refs(t, i), refs[i]);
 		/* Peers and joints live by their sessions alone. */
-		if (t->cold[i].flags & (NAT_COLD_PEER | NAT_COLD_JOINT))
+		if (t->cold[i].kind == FLOW_HOST && t->cold[i].flags & (NAT_COLD_PEER | NAT_COLD_JOINT))
 			assert_true(refs[i] > 0);
 	}
 	rig_check_use(g, w, w->rules);
