@@ -48,6 +48,19 @@ uint32_t flow_timeout_ms(const struct flow_timeouts *t, uint8_t proto, enum flow
 	}
 }
 
+#define APART_MAX_MS (1u << 30)
+
+void flow_keep_close(struct flow_record *r)
+{
+	struct flow_side *o = &r->side[FLOW_ORIGINAL], *a = &r->side[FLOW_REPLY];
+	int32_t apart = (int32_t)(a->seen_ms - o->seen_ms);
+
+	if (apart > (int32_t)APART_MAX_MS)
+		o->seen_ms = a->seen_ms - APART_MAX_MS;
+	else if (apart < -(int32_t)APART_MAX_MS)
+		a->seen_ms = o->seen_ms - APART_MAX_MS;
+}
+
 uint32_t flow_deadline_ms(const struct flow_timeouts *t, const struct flow_record *r)
 {
 	const struct flow_side *o = &r->side[FLOW_ORIGINAL], *a = &r->side[FLOW_REPLY];

@@ -45,6 +45,9 @@ uint32_t flow_timeout_ms(const struct flow_timeouts *t, uint8_t proto, enum flow
 /* When the session ends if nothing more comes: idle time from the later of the two sides' last
  * refreshes. Modulo 2^32. */
 uint32_t flow_deadline_ms(const struct flow_timeouts *t, const struct flow_record *r);
+/* Which of the two is the later shows only within half the clock's round, 25 days; one side may be silent
+ * for longer. Pulls its time along; whenever the session's timer wakes. */
+void flow_keep_close(struct flow_record *r);
 
 /* What a side has sent and allowed, for the checks (after "Real Stateful TCP Packet Filtering in IP
  * Filter", G. van Rooij, as Linux and pf do them). Zero: nothing seen yet. window.c. */

@@ -355,8 +355,10 @@ static void count_down(struct nat_worker *w, uint32_t parent, uint32_t seen_ms)
 		const struct flow_cold *c = &w->flows->cold[parent];
 
 		--*nat_parent_sessions(w->flows, parent);
-		if (c->kind == FLOW_BINDING && (int32_t)(seen_ms - s->seen_ms) > 0)
-			s->seen_ms = seen_ms;
+		/* By their ages: the last session before may have ended more than half the clock's
+		 * round ago. */
+		if (c->kind == FLOW_BINDING && w->now_ms - seen_ms < w->now_ms - s->seen_ms)
+			s[FLOW_ORIGINAL].seen_ms = s[FLOW_REPLY].seen_ms = seen_ms;
 		if (c->flags & NAT_COLD_JOINT)
 			count_down(w, *nat_joint_other(w->flows, parent), seen_ms);
 	}

@@ -402,6 +402,7 @@ void nat_session_due(struct nat_worker *w, uint32_t record)
 		nat_parent_due(w, record);
 		return;
 	}
+	flow_keep_close(&w->flows->records[record]);
 	deadline_ms = flow_deadline_ms(&w->rules->timeouts, &w->flows->records[record]);
 	if ((int32_t)(deadline_ms - w->now_ms) > 0) {
 		flow_timer_arm(w->flows, record, deadline_ms);

@@ -140,6 +140,47 @@ static void req6_refresh(void **state)
 	}
 }
 
+/* REQ-6 holds for as long as packets come, also where the clock, of 32 bits in ms, goes round between
+ * those of the side that is silent; and a binding ends in its time after such a session. */
+static void req6_for_two_months(void **state)
+{
+	struct flow_tuple in = udp("10.0.0.7", 4000, "203.0.113.5", 514), out, again;
+
+	(void)state;
+	for (unsigned int independent = 0; independent < 2; independent++) {
+		rfc_restart(rfc_config(independent ? CONFIG_NAT_ENDPOINT_INDEPENDENT :
+						     CONFIG_NAT_ENDPOINT_DEPENDENT, NULL, NULL));
+		out = rfc_out(&in);
+		for (unsigned int s = 0; s < 52 * 86400; s += 20) {
+			struct nat_flow_stats stats;
+
+			again = rfc_out(&in);
+			engine_assert_tuple(&again, &out);
+			nat_get_flow_stats(e.nat, &stats);
+			if (stats.expired != 0)
+				fail_msg("ended after %u s", s);
+			engine_pass(&e, 20000);
+		}
+		rfc_wait(303 + 303 + 123);
+		assert_int_equal(engine_sessions(&e), 0);
+	}
+}
+
+/* The same where the session ends within the half of the clock's round that looks like the future. */
+static void req6_for_a_month(void **state)
+{
+	struct flow_tuple in = udp("10.0.0.7", 4000, "203.0.113.5", 514);
+
+	(void)state;
+	rfc_start_independent();
+	for (unsigned int s = 0; s < 30 * 86400; s += 100) {
+		rfc_out(&in);
+		engine_pass(&e, 100000);
+	}
+	rfc_wait(303 + 303 + 123);
+	assert_int_equal(engine_sessions(&e), 0);
+}
+
 /* REQ-7: works where the two sides' prefixes overlap; the FIB tells them apart. */
 static void req7_overlapping_prefixes(void **state)
 {
@@ -349,7 +390,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RFC_TEST(req1_endpoint_independent_mapping), RFC_TEST(req2_paired_pooling),
 		RFC_TEST(req3_no_overloading_and_class), RFC_TEST(req4_parity), RFC_TEST(req5_timer),
-		RFC_TEST(req6_refresh), RFC_TEST(req7_overlapping_prefixes), RFC_TEST(req8_filtering),
+		RFC_TEST(req6_refresh), RFC_TEST(req6_for_two_months),
+		RFC_TEST(req6_for_a_month), RFC_TEST(req7_overlapping_prefixes), RFC_TEST(req8_filtering),
 		RFC_TEST(req9_hairpin), RFC_TEST(req11_deterministic), RFC_TEST(req12_icmp_ends_nothing),
 		RFC_TEST(req13_oversize), RFC_TEST(req14_fragments),
 	};
