@@ -309,12 +309,41 @@ static void translate(const struct icmp_error *e, const struct flow_side *s,
 	check_adjust(e->icmp + NAT_ICMP_CHECK, nat_delta(before, after));
 }
 
-static struct ip_addr destination(const struct rte_mbuf *m, bool v4)
+/* What the error itself says of its ends. */
+static struct flow_tuple outer_tuple(const struct rte_mbuf *m, bool v4)
 {
 	const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, PKT_L2_LEN);
+	const struct rte_ipv4_hdr *ip4 = (const void *)ip;
+	const struct pkt_ip6_hdr *ip6 = (const void *)ip;
 
-	return v4 ? ip_addr_v4(((const struct rte_ipv4_hdr *)ip)->dst_addr) :
-		    ip_addr_v6(((const struct pkt_ip6_hdr *)ip)->dst_addr);
+	if (v4)
+		return (struct flow_tuple){.src = ip_addr_v4(ip4->src_addr),
+			.dst = ip_addr_v4(ip4->dst_addr), .proto = IPPROTO_ICMP};
+	return (struct flow_tuple){.src = ip_addr_v6(ip6->src_addr), .dst = ip_addr_v6(ip6->dst_addr),
+		.proto = IPPROTO_ICMPV6};
+}
+
+static uint8_t nh_kind(const struct nat_worker *w, const struct ip_addr *addr)
+{
+	return __atomic_load_n(&w->nh->nh[fib_lookup(w->fib, addr)].kind, __ATOMIC_RELAXED);
+}
+
+/* An error about no session of ours goes on as it is, unless it is to an address of translation's, or
+ * would show a source that a rule hides (RFC 5508 REQ-5a). Our own errors come by here as well. */
+static bool belongs_to_nobody(const struct nat_worker *w, const struct rte_mbuf *m,
+	const struct flow_tuple *outer)
+{
+	uint16_t rule;
+
+	switch (nh_kind(w, &outer->dst)) {
+	case NH_NAT:
+		return true;
+	case NH_LOCAL:
+		return false;
+	}
+	rule = nat_match_snat(w->rules, m->port, outer);
+	return rule != NAT_RULE_NONE && !w->rules->rules[rule].exempt &&
+	       nh_kind(w, &outer->src) != NH_LOCAL;
 }
 
 static struct nat_verdict drop(enum drop_reason reason)
@@ -325,12 +354,12 @@ static struct nat_verdict drop(enum drop_reason reason)
 struct nat_verdict nat_icmp_error(struct nat_worker *w, struct rte_mbuf *m, bool v4)
 {
 	static const struct nat_verdict pass = {.next = FLOW_NEXT_LOOKUP, .ref = FLOW_NONE};
-	struct ip_addr dst = destination(m, v4);
+	struct flow_tuple outer = outer_tuple(m, v4);
 	uint32_t ref = FLOW_NONE;
 	struct icmp_error e;
 
 	/* Errors go to who sent the packet; with another destination it is not about ours. */
-	if (icmp_error_parse(m, v4, &e) == 0 && ip_addr_equal(&dst, &e.sent.src)) {
+	if (icmp_error_parse(m, v4, &e) == 0 && ip_addr_equal(&outer.dst, &e.sent.src)) {
 		struct flow_tuple key = flow_tuple_swapped(&e.sent);
 
 		ref = flow_find(w->flows, &key);
@@ -338,9 +367,7 @@ struct nat_verdict nat_icmp_error(struct nat_worker *w, struct rte_mbuf *m, bool
 			ref = FLOW_NONE;
 	}
 	if (ref == FLOW_NONE)
-		return __atomic_load_n(&w->nh->nh[fib_lookup(w->fib, &dst)].kind, __ATOMIC_RELAXED) == NH_NAT ?
-			       drop(DROP_NAT_ICMP_UNKNOWN) :
-			       pass;
+		return belongs_to_nobody(w, m, &outer) ? drop(DROP_NAT_ICMP_UNKNOWN) : pass;
 	if (!(flow_side(w->flows, ref)->flags & FLOW_F_NAT))
 		return pass;
 	if (!checksums_right(m, &e, v4))

@@ -3,11 +3,14 @@
  * lib/nat/icmp_error: an error about what we sent comes out, byte by byte, as the error that somebody
  * who never heard of translation would have sent about what its sender sent.
  */
+#include "unit.h"
+
 #include "nat/nat_priv.h"
 
 #include "frames.h"
 #include "packet/icmp.h"
 #include "packet/tables.h"
+#include "rules_build.h"
 
 #define INNER_LEN 72 /* upper-layer bytes of packets that errors are about */
 
@@ -523,6 +526,15 @@ static void two_segments(void **state)
 	}
 }
 
+static const struct nat_ruleset *no_rules(void)
+{
+	struct config *c = build_config();
+	const struct nat_ruleset *r = build_rules(c, 1);
+
+	build_free(c);
+	return r;
+}
+
 static int setup(void **state)
 {
 	struct flow_table_conf conf = {.capacity = 256, .secret = {7}};
@@ -530,7 +542,7 @@ static int setup(void **state)
 	(void)state;
 	tables_make(&rig.tables);
 	rig.w = (struct nat_worker){.flows = flow_table_new(&conf), .fib = rig.tables.fib,
-		.nh = rig.tables.nh, .workers = 1};
+		.nh = rig.tables.nh, .rules = no_rules(), .workers = 1};
 	assert_non_null(rig.w.flows);
 	return 0;
 }
@@ -539,6 +551,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	flow_table_free(rig.w.flows);
+	nat_ruleset_free((struct nat_ruleset *)rig.w.rules);
 	tables_free(&rig.tables);
 	return 0;
 }

@@ -136,7 +136,8 @@ static void req4_inbound_errors(void **state)
 }
 
 /* REQ-5: an error from the inside, of the host or of a router that has no mapping: it comes from the
- * external address, and so does what is in it. */
+ * external address, and so does what is in it. About no session it would show the inside: dropped
+ * (REQ-5a), but not where it shows none, nor our own. */
 static void req5_outbound_errors(void **state)
 {
 	static const char *const from[] = {"10.0.0.7", "10.9.9.9"};
@@ -156,6 +157,20 @@ static void req5_outbound_errors(void **state)
 		outer = engine_tuple(&pkt);
 		assert_true(ip_addr_equal(&outer.src, &external) && ip_addr_equal(&outer.dst, &in.dst));
 	}
+	answer.dport++;
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(rfc_error(from[i], ICMP4_UNREACHABLE, ICMP4_PORT, &answer, INSIDE),
+			FLOW_NEXT_DROP);
+		assert_int_equal(craft_reason(&pkt), DROP_NAT_ICMP_UNKNOWN);
+	}
+	assert_int_equal(rfc_error("10.0.0.7", ICMP4_UNREACHABLE, ICMP4_PORT, &answer, OUTSIDE),
+		FLOW_NEXT_LOOKUP); /* the rule is for what comes from the inside */
+	answer.src = build_addr("192.0.2.1");
+	assert_int_equal(rfc_error("10.0.0.7", ICMP4_UNREACHABLE, ICMP4_PORT, &answer, INSIDE),
+		FLOW_NEXT_LOOKUP); /* to ourselves */
+	answer.src = build_addr("10.0.0.8");
+	assert_int_equal(rfc_error("192.0.2.1", ICMP4_TIME_EXCEEDED, 0, &answer, INSIDE),
+		FLOW_NEXT_LOOKUP); /* from ourselves */
 }
 
 /* REQ-6: an error about a hairpinned packet finds its way back, and shows no inside address. */
