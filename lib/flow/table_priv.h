@@ -89,7 +89,12 @@ static inline unsigned int bucket_match_scalar(const struct flow_bucket *b, uint
 /* Slots with the tag, a bit for each. */
 static inline unsigned int bucket_match(const struct flow_bucket *b, uint16_t tag)
 {
-#ifdef __SSE2__
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+	__m256i tags = _mm256_load_si256((const __m256i *)b);
+
+	return _mm256_cmpeq_epi16_mask(tags, _mm256_set1_epi16((short)tag)) &
+	       ((1u << BUCKET_SLOTS) - 1);
+#elif defined(__SSE2__)
 	const __m128i *line = (const __m128i *)b;
 	__m128i all = _mm_set1_epi16((short)tag);
 	__m128i lo = _mm_cmpeq_epi16(_mm_load_si128(line), all);

@@ -18,9 +18,10 @@
 #define POOL_SIZE 16383
 #define OVER_POOL_SIZE 262143 /* net_pcap keeps the whole file in packets */
 #define OVER_ROOM 512
-#define WINDOWS_DEFAULT 15
-#define WINDOW_MS_DEFAULT 20
-#define WINDOW_TRIES 6
+#define WINDOWS_DEFAULT 31
+#define WINDOW_MS_DEFAULT 5
+#define WINDOW_TRIES 12
+#define PREFETCH 16
 
 /* The port: what its rx draws from, and who looks at what it sends. */
 static struct {
@@ -59,6 +60,7 @@ static uint16_t source_rx(void *queue, struct rte_mbuf **pkts, uint16_t n)
 		struct rte_mbuf *m = pkts[i];
 
 		rte_mov64(rte_pktmbuf_mtod(m, uint8_t *), source.frames[at].bytes);
+		rte_prefetch0(&source.frames[at + PREFETCH]);
 		m->data_len = RIG_FRAME_LEN;
 		m->pkt_len = RIG_FRAME_LEN;
 		m->port = source.port;
