@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Between burst.c, where packets of known flows go, and miss.c, where all others do. */
+/* Between burst.c, where packets of known flows go, miss.c, where all others do, and release.c, from where
+ * those that were held go on. */
 #ifndef NAT_BURST_PRIV_H
 #define NAT_BURST_PRIV_H
 
@@ -54,6 +55,9 @@ void nat_burst_hit(struct nat_burst *b, unsigned int i, uint32_t ref, bool first
 bool nat_burst_odd(struct nat_burst *b, unsigned int i, enum flow_packet kind, struct flow_tuple *tuple);
 /* Keys that no record has. */
 void nat_burst_missed(struct nat_burst *b);
+
+/* --- release.c --- */
+
 /* Held fragments whose first came in this burst take their way too, for nat_released(). */
 typedef void (*nat_burst_fn)(struct nat_worker *w, struct rte_mbuf **pkts, unsigned int n, uint8_t *next);
 void nat_release_fragments(struct nat_worker *w, nat_burst_fn burst4, nat_burst_fn burst6);

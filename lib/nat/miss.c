@@ -10,6 +10,7 @@
 
 #include "fib/mix.h"
 #include "nat/burst_priv.h"
+#include "nat/untouched.h"
 #include "packet/ip6_ext.h"
 
 static uint8_t hand_over(struct nat_burst *b, struct rte_mbuf *m, unsigned int owner)
@@ -167,6 +168,41 @@ static bool is_first(const struct flow_table *t, uint32_t ref)
 	       flow_side(t, ref)->packets_256 == 0;
 }
 
+/* Those that rules are known not to touch go on; what stays is the caller's. */
+static unsigned int untouched_pass(struct nat_burst *b)
+{
+	struct nat_untouched *u = b->w->untouched;
+	uint32_t version = b->w->rules->version;
+	unsigned int kept = 0;
+
+	for (unsigned int j = 0; j < b->n_missed; j++) {
+		unsigned int key = b->missed[j], i = b->who[key];
+		uint16_t ingress = b->pkts[i]->port;
+
+		if (b->v4 ? nat_is_untouched4(u, &b->keys.v4[key], ingress, version) :
+			    nat_is_untouched6(u, &b->keys.v6[key], ingress, version))
+			b->next[i] = nat_pass(b->pkts[i]);
+		else
+			b->missed[kept++] = key;
+	}
+	return kept;
+}
+
+static void untouched_set(struct nat_burst *b, unsigned int key, const struct ip_addr *dst,
+	const struct nat_plan *plan)
+{
+	const struct nat_ruleset *r = b->w->rules;
+	uint16_t ingress = b->pkts[b->who[key]]->port;
+
+	if (plan->pool != NAT_POOL_NONE || ingress >= NAT_PORTS_MAX ||
+		(r->stateful_ports & 1u << ingress) != 0 || nat_is_address(r, dst))
+		return;
+	if (b->v4)
+		nat_set_untouched4(b->w->untouched, &b->keys.v4[key], ingress, r->version);
+	else
+		nat_set_untouched6(b->w->untouched, &b->keys.v6[key], ingress, r->version);
+}
+
 static void missed_one(struct nat_burst *b, unsigned int key, const struct flow_tuple *tuple,
 	struct nat_plan *plan)
 {
@@ -179,6 +215,8 @@ static void missed_one(struct nat_burst *b, unsigned int key, const struct flow_
 		nat_burst_hit(b, i, v.ref, is_first(w->flows, v.ref));
 	else
 		b->next[i] = follow(b->pkts[i], &v);
+	if (v.next == FLOW_NEXT_LOOKUP)
+		untouched_set(b, key, &tuple->dst, plan);
 }
 
 /* Rules and endpoints for all first, so that the loads of what their sessions need overlap. */
@@ -219,85 +257,10 @@ __rte_noinline void nat_burst_missed(struct nat_burst *b)
 {
 	if (b->w->workers > 1)
 		b->n_missed = part_with(b);
+	b->n_missed = untouched_pass(b);
+	if (b->n_missed == 0)
+		return;
 	nat_session_begin_burst(b->w);
 	for (unsigned int j = 0; j < b->n_missed; j += NAT_PREPARE_MAX)
 		missed_some(b, b->missed + j, RTE_MIN(b->n_missed - j, NAT_PREPARE_MAX));
-}
-
-/* --- what was held --- */
-
-static bool is_v4(const struct rte_mbuf *m)
-{
-	return *rte_pktmbuf_mtod_offset(m, const uint8_t *, PKT_L2_LEN) >> 4 == 4;
-}
-
-static unsigned int room(const struct nat_worker *w)
-{
-	unsigned int r0 = w->released[0].tail - w->released[0].head;
-	unsigned int r1 = w->released[1].tail - w->released[1].head;
-
-	return NAT_RELEASED_MAX - RTE_MAX(r0, r1);
-}
-
-static void put(struct nat_worker *w, struct rte_mbuf *m, uint8_t next)
-{
-	struct nat_released *q = &w->released[is_v4(m)];
-
-	q->pkts[q->tail % NAT_RELEASED_MAX] = m;
-	q->next[q->tail++ % NAT_RELEASED_MAX] = next;
-}
-
-void nat_release_fragments(struct nat_worker *w, nat_burst_fn burst4, nat_burst_fn burst6)
-{
-	struct rte_mbuf *pkts[64];
-	uint8_t next[64];
-	unsigned int n;
-
-	while (room(w) >= RTE_DIM(pkts) &&
-		unlikely((n = reass_released(w->reass, pkts, RTE_DIM(pkts))) > 0)) {
-		unsigned int at = 0;
-
-		while (at < n) { /* runs of one family */
-			bool v4 = is_v4(pkts[at]);
-			unsigned int end = at + 1;
-
-			while (end < n && is_v4(pkts[end]) == v4)
-				end++;
-			(v4 ? burst4 : burst6)(w, pkts + at, end - at, next + at);
-			at = end;
-		}
-		for (unsigned int i = 0; i < n; i++)
-			if (next[i] != FLOW_NEXT_HELD)
-				put(w, pkts[i], next[i]);
-	}
-}
-
-void nat_release_due(struct nat_worker *w)
-{
-	struct rte_mbuf *pkts[64];
-	uint8_t next[64];
-	unsigned int n;
-	bool v4;
-
-	if (room(w) < 2 * RTE_DIM(pkts))
-		return;
-	n = reass_expired(w->reass, w->now_ms, pkts, RTE_DIM(pkts));
-	for (unsigned int i = 0; i < n; i++)
-		put(w, pkts[i], FLOW_NEXT_DROP);
-	n = nat_hold_due(w, pkts, next, RTE_DIM(pkts), &v4);
-	for (unsigned int i = 0; i < n; i++)
-		put(w, pkts[i], next[i]);
-}
-
-unsigned int nat_released(struct nat_worker *w, bool v4, struct rte_mbuf **ret_pkts,
-	uint8_t *ret_next, unsigned int max)
-{
-	struct nat_released *q = &w->released[v4];
-	unsigned int n = 0;
-
-	for (; n < max && q->head != q->tail; q->head++, n++) {
-		ret_pkts[n] = q->pkts[q->head % NAT_RELEASED_MAX];
-		ret_next[n] = q->next[q->head % NAT_RELEASED_MAX];
-	}
-	return n;
 }

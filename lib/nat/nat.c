@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "nat/burst_priv.h"
 #include "nat/state.h"
+#include "nat/untouched.h"
 
 #define LOG_INTERVAL_MS 10000
 #define HOSTS_MAX 65536
@@ -92,6 +93,7 @@ static void worker_free(struct nat_worker *w)
 	}
 	nat_hold_fini(w);
 	nat_sweep_fini(w);
+	free(w->untouched);
 	reass_free(w->reass);
 	flow_table_free(w->flows);
 	free(w);
@@ -123,7 +125,8 @@ static struct nat_worker *worker_new(struct nat *n, const struct nat_conf *conf,
 		return NULL;
 	}
 	w->flows = flow_table_new(&table);
-	w->reass = w->flows != NULL ? reass_new(table.secret) : NULL;
+	w->untouched = w->flows != NULL ? calloc(1, sizeof(*w->untouched)) : NULL;
+	w->reass = w->untouched != NULL ? reass_new(table.secret) : NULL;
 	if (w->reass != NULL && (rc = nat_sweep_init(w)) == 0 && (rc = nat_hold_init(w)) == 0)
 		return w;
 	rc = rc != 0 ? -rc : errno;

@@ -47,6 +47,7 @@ struct nat_worker {
 	struct nat_counters counters; /* read by the control thread */
 	struct nat *nat;
 	struct nat_sweep *sweep; /* sweep.c's own */
+	struct nat_untouched *untouched; /* miss.c's own */
 	struct nat_hold *hold;	 /* session.c's own: unsolicited SYNs (RFC 5382 REQ-4) */
 	uint64_t ms_mul;	 /* TSC to ms: (tsc * ms_mul) >> 64, as unsigned __int128 */
 	/* Destinations found exhausted a moment ago (alloc.c). */

@@ -317,6 +317,50 @@ static void passes_what_no_rule_touches(void **state)
 	assert_int_equal(engine_sessions(&e), 0);
 }
 
+/* That a rule touches nothing between two addresses is remembered: for one protocol and port, while the
+ * rules stay. */
+static void what_passed_once(void **state)
+{
+	static const char *const src[] = {"10.0.0.7", "2001:db8:1::7"};
+	static const char *const dst[] = {"203.0.113.5", "2001:db8:99::5"};
+	struct config *c = engine_config(), *all = engine_config();
+	struct nat_flow_stats s = {.changing = true};
+	char err[200] = "";
+
+	(void)state;
+	engine_stop(&e);
+	engine_config_snat(c);
+	c->nat.snat[0].match.protocols = c->nat.snat[1].match.protocols = CONFIG_TCP;
+	engine_start(&e, c, 1);
+	for (unsigned int v6 = 0; v6 < 2; v6++) {
+		struct flow_tuple udp = build_tuple(IPPROTO_UDP, src[v6], 4000, dst[v6], 53), tcp = udp;
+
+		tcp.proto = IPPROTO_TCP;
+		for (unsigned int i = 0; i < 3; i++) {
+			udp.sport++;
+			passes(&udp, INSIDE);
+			tcp.dport = RTE_BE16(81);
+			passes(&tcp, OUTSIDE);
+			tcp.dport = RTE_BE16(80);
+			tcp.sport++;
+			send_tcp(&tcp, INSIDE, SYN, FLOW_NEXT_REWRITE);
+		}
+	}
+	engine_config_snat(all);
+	assert_int_equal(nat_set_config(e.nat, all, err, sizeof(err)), 0);
+	for (unsigned int i = 0; i < 100 && s.changing; i++) {
+		engine_pass(&e, 1);
+		nat_poll(e.nat, 0);
+		nat_get_flow_stats(e.nat, &s);
+	}
+	for (unsigned int v6 = 0; v6 < 2; v6++) {
+		struct flow_tuple udp = build_tuple(IPPROTO_UDP, src[v6], 4000, dst[v6], 53);
+
+		sent(&udp, INSIDE);
+	}
+	build_free(all);
+}
+
 static void odd_packets(void **state)
 {
 	struct flow_tuple t = build_tuple(IPPROTO_TCP, "10.0.0.7", 4000, "203.0.113.5", 80);
@@ -694,7 +738,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(translates_both_ways), T(one_burst_one_session), T(tcp_life), T(reset_ends_soon),
-		T(idle_ends), T(follows_routes), T(passes_what_no_rule_touches), T(odd_packets),
+		T(idle_ends), T(follows_routes), T(passes_what_no_rule_touches), T(what_passed_once), T(odd_packets),
 		T(fragments_in_any_order), T(fragments_of_an_echo_request), T(lost_first_fragment), T(a_syn_is_held),
 		T(errors_about_translated_packets), T(rules_are_replaced),
 		T(refuses_what_needs_a_restart), T(views),
