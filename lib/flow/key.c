@@ -27,6 +27,7 @@ static enum flow_packet icmp4_kind(uint8_t type)
 		return FLOW_PACKET_PLAIN;
 	case ICMP4_UNREACHABLE:
 	case ICMP4_SOURCE_QUENCH:
+	case ICMP4_REDIRECT:
 	case ICMP4_TIME_EXCEEDED:
 	case ICMP4_PARAMETER:
 		return FLOW_PACKET_ICMP_ERROR;

@@ -169,12 +169,13 @@ static int icmp_error_parse(const struct rte_mbuf *m, bool v4, struct icmp_error
 		if (v4)
 			return -EBADMSG;
 		break;
+	case ICMP4_REDIRECT:
 	case ICMP4_TIME_EXCEEDED:
 	case ICMP4_PARAMETER:
 		if (!v4)
 			return -EBADMSG;
 		break;
-	default: /* redirects too: a gateway's address means nothing behind a translation */
+	default:
 		return -EBADMSG;
 	}
 	room = RTE_MIN(e->icmp_len, m->data_len - e->icmp_offset) - ICMP_HDR_LEN;
@@ -372,6 +373,9 @@ struct nat_verdict nat_icmp_error(struct nat_worker *w, struct rte_mbuf *m, bool
 		return pass;
 	if (!checksums_right(m, &e, v4))
 		return drop(DROP_FLOW_MALFORMED);
+	/* A gateway's address means nothing on the other side, and shows it what this side is like. */
+	if (v4 && e.icmp[0] == ICMP4_REDIRECT)
+		return drop(DROP_NAT_ICMP_UNKNOWN);
 	translate(&e, flow_side(w->flows, ref), flow_other_side(w->flows, ref));
 	return pass;
 }

@@ -139,7 +139,7 @@ static void test_options(void **state)
 
 static void test_icmp(void **state)
 {
-	static const uint8_t queries[] = {0, 8, 13, 14}, errors[] = {3, 4, 11, 12};
+	static const uint8_t queries[] = {0, 8, 13, 14}, errors[] = {3, 4, 5, 11, 12};
 	bool query, error;
 
 	(void)state;

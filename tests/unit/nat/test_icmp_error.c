@@ -272,6 +272,9 @@ static void nobodys(void **state)
 	assert_untouched(&c, FLOW_NEXT_LOOKUP, 0);
 	error_make(&c, 5, &s.becomes[0].dst, &s.becomes[0].src, &in, 60); /* a redirect */
 	assert_untouched(&c, FLOW_NEXT_DROP, DROP_NAT_ICMP_UNKNOWN);
+	in = inner_make(&s.becomes[1]); /* one to the outside would tell what the inside is like */
+	error_make(&c, 5, &s.becomes[1].dst, &s.becomes[1].src, &in, 60);
+	assert_untouched(&c, FLOW_NEXT_DROP, DROP_NAT_ICMP_UNKNOWN);
 	in = inner_make(&s.sent[0]); /* as it is before translation: nobody got it so */
 	error_make(&c, 3, &s.sent[0].dst, &s.sent[0].src, &in, 60);
 	assert_untouched(&c, FLOW_NEXT_LOOKUP, 0);
@@ -279,8 +282,10 @@ static void nobodys(void **state)
 	tracked = session_add(frame_tuple(17, "10.1.0.1", 1, "192.0.2.9", 2),
 		frame_tuple(17, "10.1.0.1", 1, "192.0.2.9", 2));
 	in = inner_make(&tracked.sent[0]);
-	error_make(&c, 3, &tracked.sent[0].dst, &tracked.sent[0].src, &in, 60);
-	assert_untouched(&c, FLOW_NEXT_LOOKUP, 0);
+	for (uint8_t type = 3; type <= 5; type++) {
+		error_make(&c, type, &tracked.sent[0].dst, &tracked.sent[0].src, &in, 60);
+		assert_untouched(&c, FLOW_NEXT_LOOKUP, 0);
+	}
 }
 
 /* A binding's tuple has an end of zeros, which a packet inside may have too. */
