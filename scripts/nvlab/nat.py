@@ -135,5 +135,7 @@ def conntrack_sysctls(flows):
         "net.netfilter.nf_conntrack_%s=%d" % (k, t[v]) for k, v in pairs.items() if v in t]
 
 
-def pool_addresses(nat):
-    return sorted({a for p in nat.get("pools", []) for a in p["addresses"]})
+def addresses(nat):
+    """Which the NVA answers for."""
+    return sorted({a for p in nat.get("pools", []) for a in p["addresses"]}
+                  | {r["destination"] for r in nat.get("dnat", [])})

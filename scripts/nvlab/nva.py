@@ -176,7 +176,7 @@ class Linux:
             rules = nat_text.nft(self.nat or {}) + (nat_text.NFT_STATEFUL if self.stateful else "")
             net.exec(node, "nft", "-f", "-", input="flush ruleset\n" + rules)
             net.sysctl(node, *nat_text.conntrack_sysctls(self.flows or {}))
-            for address in nat_text.pool_addresses(self.nat or {}):  # more addresses of the NIC's
+            for address in nat_text.addresses(self.nat or {}):  # more addresses of the NIC's
                 net.ip(node, "addr", "replace", address, "dev", nics[-1].ifname,
                        *(["nodad"] if ":" in address else []))
         conf = peers.HEAD % {"rid": nics[0].v4}

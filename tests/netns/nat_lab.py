@@ -6,6 +6,7 @@
     spokes  -> TINY           POOL, eight ports
     Internet -> outside 8080  spoke-a 80, with SNAT to the inside NIC's address; 8081: spoke-a 81 without;
                               8443: both spokes' 443; 9000-9003: spoke-b 7000-7003
+    Internet -> ONE           spoke-b, every protocol and port
 """
 from nvlab import nat
 from nvlab.net import wait_for
@@ -18,6 +19,7 @@ TINY = {4: "203.0.113.20", 6: "2001:db8:203:113::20"}
 OUTSIDE = {4: "10.0.2.4", 6: "fd00:10:0:2::4"}
 INSIDE = {4: "10.0.1.4", 6: "fd00:10:0:1::4"}
 POOL = {4: "10.0.2.40", 6: "fd00:10:0:2::40"}
+ONE = {4: "10.0.2.42", 6: "fd00:10:0:2::42"}
 EIM = {4: "10.0.2.41", 6: "fd00:10:0:2::41"}
 DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
 FLOWS = {"max_sessions": 8192,
@@ -52,7 +54,8 @@ def policy(region, tiny_ports=TINY_PORTS):
             {"name": "pair%d" % f, "destination_ports": 8443, "to": [to(a, 443), to(b, 443)],
              "snat": "inside%d" % f, **rule},
             {"name": "range%d" % f, "destination_ports": "9000-9003", "to": [to(b, 7000)],
-             "snat": "inside%d" % f, **rule}]
+             "snat": "inside%d" % f, **rule},
+            {"name": "one%d" % f, "destination": ONE[f], "to": [b]}]
     return out
 
 
@@ -62,7 +65,7 @@ def prepare(region):
         nodad = ["nodad"] if f == 6 else []
         for address in (SERVICE[f], TINY[f]):
             region.ip("internet", "addr", "add", host(address), "dev", "lo", *nodad)
-        for address in (POOL[f], EIM[f]):
+        for address in (POOL[f], EIM[f], ONE[f]):
             region.ip("fabric", "route", "add", host(address), "dev", "f-nva-eth1")
     return region
 

@@ -8,7 +8,7 @@ import random
 import nat_lab
 import pytest
 from nat_apps import TcpEcho, UdpEcho, Web, ask, certificate, curl, echoes, line, tcp, udp, url
-from nat_lab import INSIDE, INTERNET, OUTSIDE, host
+from nat_lab import INSIDE, INTERNET, ONE, OUTSIDE, host
 from nvlab.nat import WEB_PORT
 
 families = pytest.mark.parametrize("family", [4, 6])
@@ -102,6 +102,25 @@ def test_range(region, nvad, family):
             with tcp(region, "internet", OUTSIDE[family], 9000 + i) as s:
                 assert line(s).split()[0] == INSIDE[family]
             assert [len(server.seen) for server in servers] == [1] * (i + 1) + [0] * (3 - i)
+
+
+@families
+def test_address_for_a_server(region, nva, family):
+    """One address outside for one host inside: echo, fragments, any port, errors of the host itself."""
+    b = region.nics["spoke-b"].addr(family)
+    for size in (56, 4000):
+        answered, out = region.ping("internet", ONE[family], 3, size=size)
+        assert answered == 3, out
+    with UdpEcho(region, "spoke-b", b, 7000), udp(region, "internet", ONE[family], 7000, sport=15002) as u:
+        for size in (10, 4000):
+            assert ask(u, random.randbytes(size)) == (INTERNET[family], 15002)
+    with TcpEcho(region, "spoke-b", b, 7000), tcp(region, "internet", ONE[family], 7000, sport=15003) as s:
+        assert line(s) == "%s 15003" % INTERNET[family]
+        assert echoes(s, random.randbytes(50000))
+    with udp(region, "internet", ONE[family], 7001) as u:  # nobody listens: spoke-b's error, from ONE
+        u.send(b"x")
+        with pytest.raises(ConnectionRefusedError):
+            u.recv(10)
 
 
 @families
