@@ -173,8 +173,8 @@ static void tables_make(void)
 	};
 	struct fib_conf fib_conf = {.max_v4_groups = 64};
 
-	rig.conf.qsbr = rte_zmalloc("qsbr", rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE);
-	if (rig.conf.qsbr == NULL || rte_rcu_qsbr_init(rig.conf.qsbr, 1) != 0)
+	rig.conf.qsbr = rte_zmalloc("qsbr", rte_rcu_qsbr_get_memsize(2), RTE_CACHE_LINE_SIZE);
+	if (rig.conf.qsbr == NULL || rte_rcu_qsbr_init(rig.conf.qsbr, 2) != 0)
 		exit(1);
 	rig.conf.fib = fib_new(&fib_conf);
 	rig.conf.nh = nh_table_new(64, 4, NULL);
