@@ -343,10 +343,13 @@ static unsigned int sessions_from(const struct flow_tuple *t, unsigned int worke
 {
 	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < n_known; i++)
-		n += known[i].worker == worker &&
-			(ip_addr_equal(&known[i].original.src, &t->src) ||
-				ip_addr_equal(&known[i].reply.src, &t->src));
+	for (unsigned int i = 0; i < n_known; i++) {
+		if (known[i].worker != worker)
+			continue;
+		/* Hairpinned to itself: twice. */
+		n += ip_addr_equal(&known[i].original.src, &t->src);
+		n += ip_addr_equal(&known[i].reply.src, &t->src);
+	}
 	return n;
 }
 
@@ -460,16 +463,6 @@ static void check_refusal(const struct nat_worker *w, const struct nat_verdict *
 		check_exhausted(w, want, t);
 		break;
 	case DROP_NAT_LIMIT:
-		if (binding == FLOW_NONE && sessions_from(t, w->index) < (want->snat->max_sessions +
-				g.workers - 1) / g.workers) {
-			for (unsigned int i = 0; i < n_known; i++)
-				print_known(&known[i]);
-			fprintf(stderr, "%s %u -> %s %u proto %u, %s %u\n", IP_ADDR_TEXT(&t->src), RIG_PORT(t->sport),
-				IP_ADDR_TEXT(&t->dst), RIG_PORT(t->dport), t->proto, want->snat->name, want->snat->max_sessions);
-			for (uint32_t i = 0; i < w->flows->capacity; i++)
-				if (w->flows->cold[i].kind == FLOW_HOST)
-					fprintf(stderr, "host %u sessions %u refs %u flags %x\n", i, *nat_parent_sessions(w->flows, i), *nat_parent_refs(w->flows, i), w->flows->cold[i].flags);
-			}
 		if (binding == FLOW_NONE)
 			assert_true(sessions_from(t, w->index) >= (want->snat->max_sessions +
 				g.workers - 1) / g.workers);
