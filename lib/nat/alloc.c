@@ -132,6 +132,13 @@ static void set_exhausted(const struct attempt *a, uint32_t ms)
 		w->exhausted_until_ms = w->now_ms + ms;
 }
 
+void nat_alloc_forget(struct nat_worker *w)
+{
+	w->exhausted_until_ms = w->now_ms;
+	for (unsigned int i = 0; i < RTE_DIM(w->exhausted); i++)
+		w->exhausted[i].until_ms = w->now_ms;
+}
+
 void nat_alloc_freed(struct nat_worker *w, const struct flow_tuple *reply)
 {
 	if ((int32_t)(w->exhausted_until_ms - w->now_ms) > 0)
@@ -186,10 +193,17 @@ static bool try_ports(const struct attempt *a, const uint16_t *ports, unsigned i
 	return false;
 }
 
+/* RFC 7857 9, RFC 6888 REQ-15: who sees ports must not tell the next. The generator alone is linear, and
+ * its low bits would give it away. */
+static uint64_t unpredictable(struct nat_worker *w)
+{
+	return mix64(nat_random(w));
+}
+
 /* In random order; 1 and 3 at first, because most often the first is free. `most`: give up then. */
 static bool try_random(struct attempt *a, uint32_t most, bool *ret_whole)
 {
-	uint64_t random = nat_random(a->w);
+	uint64_t random = unpredictable(a->w);
 	uint32_t mask = rte_align32pow2(a->range.count) - 1;
 	uint32_t at = (uint32_t)random, step = (uint32_t)(random >> 32) | 1;
 	unsigned int n = 0, want = 1, looked = 0;
@@ -300,7 +314,7 @@ bool nat_alloc_guess(struct nat_worker *w, const struct nat_pool *pool,
 		return false;
 	if (selection != CONFIG_NAT_PORTS_PRESERVE || !in_range(&a, port))
 		port = port_of(w, a.range.first + a.range.step *
-			(uint32_t)((nat_random(w) >> 32) * a.range.count >> 32));
+			(uint32_t)((unpredictable(w) >> 32) * a.range.count >> 32));
 	reply->dst = *nat_pool_address(pool, &tuple->src);
 	set_port(&a, port);
 	return is_allowed(&a, port);

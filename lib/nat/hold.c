@@ -60,6 +60,7 @@ static uint8_t verdict(const struct nat_worker *w, const struct held *held)
 	bool v4 = held->tuple.src.family == IP_V4;
 
 	meta->drop_reason = held->reason;
+	meta->icmp_info = 0;
 	/* The connection was opened meanwhile: the old SYN is dropped silently. */
 	if (w->rules->suppress_icmp || flow_find(w->flows, &held->tuple) != FLOW_NONE)
 		return FLOW_NEXT_DROP;

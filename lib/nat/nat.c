@@ -33,6 +33,7 @@ static void take_rules(struct nat_worker *w, const struct nat_ruleset *rules)
 {
 	w->old = w->rules;
 	w->rules = rules;
+	nat_alloc_forget(w);
 	nat_sweep_rules(w, w->old);
 }
 

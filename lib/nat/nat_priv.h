@@ -115,6 +115,8 @@ int nat_alloc_endpoint(struct nat_worker *w, const struct nat_pool *pool,
 /* The endpoint that would be tried first, in `reply`; whether it is free is for the caller to see. */
 bool nat_alloc_guess(struct nat_worker *w, const struct nat_pool *pool,
 	enum config_nat_ports selection, const struct flow_tuple *tuple, struct flow_tuple *reply);
+/* Under new rules: nothing is known to be exhausted. */
+void nat_alloc_forget(struct nat_worker *w);
 /* An endpoint that was handed out is free again. */
 void nat_alloc_freed(struct nat_worker *w, const struct flow_tuple *reply);
 

@@ -382,11 +382,14 @@ void nat_session_end(struct nat_worker *w, uint32_t record)
 		return;
 	}
 	seen_ms = (int32_t)(s[1].seen_ms - s[0].seen_ms) > 0 ? s[1].seen_ms : s[0].seen_ms;
-	if (s->flags & FLOW_F_NAT && (int32_t)(w->exhausted_until_ms - w->now_ms) > 0) {
-		struct flow_tuple reply;
+	if (unlikely((int32_t)(w->exhausted_until_ms - w->now_ms) > 0)) {
+		struct flow_tuple t;
 
-		flow_side_get_tuple(&s[FLOW_REPLY], &reply);
-		nat_alloc_freed(w, &reply);
+		/* Either side's tuple may be what somebody wants as a reply's. */
+		for (unsigned int dir = 0; dir < 2; dir++) {
+			flow_side_get_tuple(&s[dir], &t);
+			nat_alloc_freed(w, &t);
+		}
 	}
 	nat_use_end(w, record);
 	flow_remove(w->flows, record);

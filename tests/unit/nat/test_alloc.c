@@ -5,6 +5,8 @@
  */
 #include "session_rig.h"
 
+#include <rte_cycles.h>
+
 #define REMOTE "198.51.100.7"
 
 struct shape {
@@ -238,12 +240,38 @@ static void test_slices(void **state)
 	}
 }
 
-/* A large range up to the last port: how many tables' looks and how often in vain. */
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* What an endpoint costs when so much of the range is in use. */
+static void print_cost(struct nat_worker *w, const struct flow_tuple *t, unsigned int n, unsigned int want)
+{
+	uint64_t ticks[64];
+
+	for (unsigned int i = 0; i < 64; i++) {
+		struct flow_tuple reply = flow_tuple_swapped(t);
+		uint64_t start = rte_rdtsc();
+		uint32_t hash;
+
+		nat_alloc_endpoint(w, &w->rules->pools[0], CONFIG_NAT_PORTS_RANDOM, t, &reply, &hash);
+		ticks[i] = rte_rdtsc() - start;
+	}
+	w->now_ms += 20;
+	qsort(ticks, 64, sizeof(ticks[0]), by_value);
+	fprintf(stderr, "%3u %% in use: %6u ticks, one in ten above %u\n", n * 100 / want,
+		(unsigned int)ticks[32], (unsigned int)ticks[57]);
+}
+
+/* A large range up to the last port. */
 static void test_large(void **state)
 {
 	struct shape s = {1, 1, 1024, 65535, IPPROTO_TCP, false};
 	struct flow_tuple t = inside(&s, 1, 50000);
-	unsigned int want = n_allowed(&s, 0, 50000, false), n = 0, vain = 0;
+	unsigned int want = n_allowed(&s, 0, 50000, false), n = 0, vain = 0, next = 0;
 	struct taken *e = calloc(70000, sizeof(*e));
 	struct rig g;
 
@@ -251,6 +279,10 @@ static void test_large(void **state)
 	rig_init(&g, rules_of(&s, false), 1, 70000, 1000);
 	assert_int_equal(want, 64511);
 	while (n < want) {
+		if (n == next) {
+			print_cost(g.w[0], &t, n, want);
+			next += n < want / 100 * 90 ? want / 10 : n < want / 100 * 95 ? want / 20 : want / 50;
+		}
 		if (take(g.w[0], &t, CONFIG_NAT_PORTS_RANDOM, false, n, &e[n])) {
 			n++;
 			continue;
@@ -261,6 +293,7 @@ static void test_large(void **state)
 		assert_true(++vain < 100000);
 	}
 	assert_false(take(g.w[0], &t, CONFIG_NAT_PORTS_RANDOM, false, n, &e[n]));
+	print_cost(g.w[0], &t, n, want);
 	free(e);
 	rig_fini(&g);
 }

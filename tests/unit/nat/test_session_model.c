@@ -353,6 +353,16 @@ static unsigned int sessions_from(const struct flow_tuple *t, unsigned int worke
 	return n;
 }
 
+static void print_known(const struct known *k)
+{
+	fprintf(stderr, "worker %u proto %u in by %u%s%s: %s %u -> %s %u, answer %s %u -> %s %u\n", k->worker,
+		k->original.proto, k->ingress, k->inbound ? " inbound" : "", k->two ? " two" : "",
+		IP_ADDR_TEXT(&k->original.src), RIG_PORT(k->original.sport),
+		IP_ADDR_TEXT(&k->original.dst), RIG_PORT(k->original.dport),
+		IP_ADDR_TEXT(&k->reply.src), RIG_PORT(k->reply.sport), IP_ADDR_TEXT(&k->reply.dst),
+		RIG_PORT(k->reply.dport));
+}
+
 /* NAT_NO_PORT of an endpoint-dependent rule: there was none indeed. */
 static void check_exhausted(const struct nat_worker *w, const struct want *want, const struct flow_tuple *t)
 {
@@ -373,18 +383,12 @@ static void check_exhausted(const struct nat_worker *w, const struct want *want,
 			reply.dport = rte_cpu_to_be_16((uint16_t)port);
 			if (is_icmp(t->proto))
 				reply.sport = reply.dport;
-			assert_int_not_equal(flow_find(w->flows, &reply), FLOW_NONE);
+			if (flow_find(w->flows, &reply) == FLOW_NONE) {
+				print_known(&(struct known){.original = *t, .reply = reply});
+				fprintf(stderr, "pool %d range %u %u until %u now %u", want->pool, p->port_first, p->port_last, w->exhausted_until_ms, w->now_ms);
+				fail_msg("free");
+			}
 		}
-}
-
-static void print_known(const struct known *k)
-{
-	fprintf(stderr, "worker %u proto %u in by %u%s%s: %s %u -> %s %u, answer %s %u -> %s %u\n", k->worker,
-		k->original.proto, k->ingress, k->inbound ? " inbound" : "", k->two ? " two" : "",
-		IP_ADDR_TEXT(&k->original.src), RIG_PORT(k->original.sport),
-		IP_ADDR_TEXT(&k->original.dst), RIG_PORT(k->original.dport),
-		IP_ADDR_TEXT(&k->reply.src), RIG_PORT(k->reply.sport), IP_ADDR_TEXT(&k->reply.dst),
-		RIG_PORT(k->reply.dport));
 }
 
 /* --- steps --- */
