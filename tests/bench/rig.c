@@ -18,6 +18,7 @@
 #define POOL_SIZE 16383
 #define OVER_POOL_SIZE 262143 /* net_pcap keeps the whole file in packets */
 #define OVER_ROOM 512
+#define OVER_MTU 256 /* what fits there */
 #define WINDOWS_DEFAULT 31
 #define WINDOW_MS_DEFAULT 5
 #define WINDOW_TRIES 12
@@ -259,8 +260,9 @@ void rig_case(struct rig *rig, const char *name, struct worker *walk, struct wor
 
 static void port_open_null(struct rig *rig)
 {
-	static const struct config_port conf = {
-		.name = "bench", .device.kind = CONFIG_DEVICE_NULL, .mtu_bytes = 1500,
+	struct config_port conf = {
+		.name = "bench", .device.kind = CONFIG_DEVICE_NULL,
+		.mtu_bytes = rig->over != NULL ? OVER_MTU : 1500,
 	};
 	char err[256];
 
@@ -278,6 +280,7 @@ static void over_open(struct rig *rig)
 	struct rte_eth_conf conf = {0};
 	char name[RTE_DEV_NAME_MAX_LEN];
 
+	rig->port->mac = (struct rte_ether_addr){.addr_bytes = {2, 0, 0, 0, 0, 1}};
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(rig->over, ","), rig->over);
 	if (rte_dev_probe(rig->over) != 0 || rte_eth_dev_get_port_by_name(name, &source.over) != 0)
 		rig_die(rig, "no device %s", rig->over);
@@ -350,7 +353,7 @@ static void eal_start(const struct rig *rig, bool huge, const char *lcore, unsig
 static void usage(const struct rig *rig, bool data)
 {
 	fprintf(stderr, "usage: bench_%s [--json] [--no-huge] [--windows N] [--window-ms MS] [--lcore CPU]\n"
-		"       [--only CASE] [--over DEVICE_ARGUMENTS]%s\n",
+		"       [--only CASE] [--over DEVICE_ARGUMENTS --sessions N]%s\n",
 		rig->bench, data ? " [--data PREFIXES.txt.xz]" : "");
 	exit(2);
 }
@@ -363,7 +366,8 @@ void rig_open(struct rig *rig, const char *bench, int argc, char **argv, unsigne
 		{"windows", required_argument, NULL, 'w'},
 		{"window-ms", required_argument, NULL, 'm'},
 		{"data", required_argument, NULL, 'd'}, {"lcore", required_argument, NULL, 'l'},
-		{"over", required_argument, NULL, 'o'}, {"only", required_argument, NULL, 'c'}, {0},
+		{"over", required_argument, NULL, 'o'}, {"only", required_argument, NULL, 'c'},
+		{"sessions", required_argument, NULL, 's'}, {0},
 	};
 	const char *lcore = "0";
 	bool huge = true;
@@ -383,6 +387,8 @@ void rig_open(struct rig *rig, const char *bench, int argc, char **argv, unsigne
 			lcore = optarg;
 		else if (c == 'o')
 			rig->over = optarg;
+		else if (c == 's')
+			rig->over_sessions = atoi(optarg);
 		else if (c == 'c')
 			rig->only = optarg;
 		else if (c == 'd' && ret_data != NULL)
@@ -405,6 +411,10 @@ void rig_close(struct rig *rig)
 	report_note(rig->report, "%u windows repeated because others took the CPU, %u kept regardless",
 		rig->repeated - rig->disturbed, rig->disturbed);
 	punt_free(rig->conf.punt);
+	if (rig->over != NULL) {
+		rte_eth_dev_stop(source.over);
+		rte_eth_dev_close(source.over);
+	}
 	port_close(rig->port);
 	nh_table_free(rig->conf.nh);
 	rte_mempool_free(rig->conf.pool);

@@ -27,7 +27,10 @@ struct rig {
 	unsigned int repeated, disturbed; /* windows that others cut into */
 	bool json;
 	const char *only; /* --only: the one case to run */
-	const char *over; /* --over: device arguments of a port to use in place of the table of frames */
+	/* --over: device arguments of a port in place of the table of frames. Its frames are to
+	 * 02:00:00:00:00:01; --sessions says of how many sessions they are. */
+	const char *over;
+	unsigned int over_sessions;
 	struct report *report;
 };
 
