@@ -147,7 +147,8 @@ static uint32_t extended_len(const struct icmp_error *e, bool v4)
 	uint8_t type = e->icmp[0];
 	uint32_t len = 0;
 
-	if (v4 && (type == ICMP4_UNREACHABLE || type == ICMP4_TIME_EXCEEDED || type == ICMP4_PARAMETER))
+	if (v4 && (type == ICMP4_UNREACHABLE || type == ICMP4_TIME_EXCEEDED ||
+			  type == ICMP4_PARAMETER))
 		len = e->icmp[5] * 4;
 	if (!v4 && (type == ICMP6_UNREACHABLE || type == ICMP6_TIME_EXCEEDED))
 		len = e->icmp[4] * 8;
@@ -241,7 +242,7 @@ static void check_adjust(uint8_t *at, uint16_t delta)
 	memcpy(at, &check, sizeof(check));
 }
 
-/* Both addresses of an IP header, and the header's checksum. What they add to the pseudo-header's sum. */
+/* Both addresses of an IP header, and its checksum. Returns what they add to a pseudo-header's sum. */
 static uint16_t addresses_set(uint8_t *hdr, const struct ip_addr *src, const struct ip_addr *dst)
 {
 	bool v4 = src->family == IP_V4;
@@ -281,7 +282,7 @@ static void inner_l4_set(const struct icmp_error *e, const struct flow_tuple *to
 		(uint32_t)to->sport | (uint32_t)to->dport << 16, nat_delta(before, after));
 }
 
-/* s: the side on which the error came; other's tuple is what the packet inside was when it was sent. */
+/* s: the side on which the error came; the other's tuple is that of the packet inside as it was sent. */
 static void translate(const struct icmp_error *e, const struct flow_side *s,
 	const struct flow_side *other)
 {

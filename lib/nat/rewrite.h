@@ -80,9 +80,9 @@ static inline void nat_rewrite_l4(uint8_t *l4, unsigned int room, uint8_t proto,
 }
 
 /*
- * l4_offset: of the upper-layer header, from the frame's start, at most data_len. has_l4 false: a later fragment, which
- * has none. flow_key4_of() and flow_key6_of() see to it that it lies in the first segment; what does
- * not is left as it is.
+ * l4_offset: of the upper-layer header, from the frame's start, at most data_len. has_l4 false: a later
+ * fragment, which has none. flow_key4_of() and flow_key6_of() see to it that it lies in the first
+ * segment; what does not is left as it is.
  */
 static inline void nat_rewrite4(struct rte_mbuf *m, const struct flow_side *s,
 	unsigned int l4_offset, bool has_l4)
@@ -124,7 +124,7 @@ static inline void nat_rewrite6(struct rte_mbuf *m, const struct flow_side *s,
 		(uint32_t)other->dport | (uint32_t)other->sport << 16, nat_delta(before, after));
 }
 
-/* Fills of both sides what the packets of one become: `to`, deltas and FLOW_F_NAT, from their tuples. */
+/* Fills what the packets of each side become: `to`, deltas and FLOW_F_NAT, from both tuples. */
 void nat_rewrite_prepare(struct flow_record *r);
 
 #endif

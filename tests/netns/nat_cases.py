@@ -7,7 +7,7 @@ an inside server S, B the same with SNAT.
 """
 from scapy.all import (GRE, ICMP, IP, TCP, UDP, ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest,
                        ICMPv6PacketTooBig, ICMPv6ParamProblem, ICMPv6TimeExceeded, IPOption, IPv6,
-                       IPv6ExtHdrDestOpt, PadN, Raw, SCTP, SCTPChunkInit, fragment)
+                       IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, PadN, Raw, SCTP, SCTPChunkInit, fragment, fragment6)
 
 A, A2, R, R2, P = "10.1.0.7", "10.1.0.8", "203.0.113.5", "203.0.113.6", "198.51.100.4"
 D, B, S, S2, INNER = "198.51.100.5", "198.51.100.6", "10.1.0.10", "10.1.0.11", "198.51.100.50"
@@ -253,7 +253,8 @@ def other_protocol(x, which):
     if which == "udplite":
         body = UDP(sport=x.port, dport=5300, len=0) / DATA
     if which == "sctp":
-        body = SCTP(sport=x.port, dport=5300) / SCTPChunkInit(init_tag=1, n_out_streams=1, n_in_streams=1, a_rwnd=1500)
+        body = SCTP(sport=x.port, dport=5300) / SCTPChunkInit(init_tag=1, n_out_streams=1, n_in_streams=1,
+                                                              a_rwnd=1500)
     x.out(ip(A, r, proto=number) / body)
     if which != "gre":
         return
@@ -330,6 +331,29 @@ def error6(x, kind):
         x.out(ip(src, R6) / ERRORS6[kind] / about(sent, 88))
 
 
+@case("outer", "inner-udp", "elsewhere", "unknown", "short", "extension-header")
+def error6_odd(x, what):
+    p = ip(A6, R6) / UDP(sport=x.port, dport=5300) / DATA
+    sent = translated(x.out(p), ip(P6, R6) / UDP() / DATA)
+    error = ICMPv6DestUnreach(code=4)
+    if what == "outer":
+        x.back(ip(R6, P6) / ICMPv6DestUnreach(code=4, cksum=0xdead) / about(sent, 84))
+    elif what == "inner-udp":
+        x.back(ip(R6, P6) / error / about(sent[:46] + b"\xde\xad" + sent[48:], 84))
+    elif what == "elsewhere":
+        x.back(ip(R6, "2001:db8:1::8") / error / about(sent, 84))
+    elif what == "unknown":
+        x.back(ip(R6, P6) / error / about(ip(P6, R6) / UDP(sport=1, dport=2) / DATA, 84))
+    elif what == "short":
+        for length in (0, 8, 39, 40, 44, 47):
+            x.back(ip(R6, P6) / error / about(sent, length))
+    else:
+        ext = IPv6ExtHdrDestOpt(nh=17, options=[PadN(optdata=bytes(4))])
+        inner = IPv6(sent)
+        inner.nh, inner.plen = 60, inner.plen + 8
+        x.back(ip(ROUTER6, P6) / error / Raw(bytes(inner)[:40] + bytes(ext) + bytes(sent)[40:]))
+
+
 @case("outer", "inner-ip", "inner-udp", "elsewhere", "unknown", "short", "options", "extension")
 def error_odd(x, what):
     sent = translated(x.out(ip(A, R) / UDP(sport=x.port, dport=5300) / DATA), ip(P, R) / UDP() / DATA)
@@ -365,6 +389,26 @@ def fragments(x, order):
     x.out(*(f if order == "in-order" else f[::-1]))
     f = fragment(ip(R, P, id=x.port) / UDP(sport=5300, dport=x.port) / Raw(bytes(range(256)) * 4), 400)
     x.back(*(f if order == "in-order" else f[::-1]))
+
+
+@case("in-order", "reversed", "only-later")
+def fragments6(x, order):
+    def pieces(p, ident):
+        f = fragment6(p.copy(), 600)
+        for piece in f:
+            piece[IPv6ExtHdrFragment].id = ident
+        return f[1:] if order == "only-later" else f if order == "in-order" else f[::-1]
+    body, ext = Raw(bytes(range(256)) * 6), IPv6ExtHdrFragment()
+    x.out(*pieces(ip(A6, R6) / ext / UDP(sport=x.port, dport=5300) / body, x.port))
+    if order != "only-later":
+        x.back(*pieces(ip(R6, P6) / ext / UDP(sport=5300, dport=x.port) / body, x.port))
+
+
+@case()
+def echo_in_fragments(x):
+    f = fragment(ip(A, R, id=x.port) / ICMP(id=x.port) / Raw(bytes(1000)), 400)
+    x.out(*f)
+    x.back(*fragment(ip(R, P, id=x.port) / ICMP(type=0, id=x.port) / Raw(bytes(1000)), 400))
 
 
 @case()
