@@ -192,12 +192,11 @@ static inline struct flow_tuple rfc_inner(void)
 	const uint8_t *ip = craft_bytes(&pkt) + 14, *in = ip + frame_ip_len(ip) + 8;
 	const uint8_t *l4 = in + frame_ip_len(in);
 	bool v4 = frame_is_v4(in);
-	struct flow_tuple t = {
-		.src = v4 ? ip_addr_v4(*(const rte_be32_t *)(in + 12)) : ip_addr_v6(in + 8),
-		.dst = v4 ? ip_addr_v4(*(const rte_be32_t *)(in + 16)) : ip_addr_v6(in + 24),
-		.proto = frame_proto(in),
-	};
+	struct flow_tuple t = {.proto = frame_proto(in)};
 
+	t.src.family = t.dst.family = v4 ? IP_V4 : IP_V6;
+	memcpy(t.src.bytes, in + (v4 ? 12 : 8), v4 ? 4 : 16);
+	memcpy(t.dst.bytes, in + (v4 ? 16 : 24), v4 ? 4 : 16);
 	if (t.proto == IPPROTO_ICMP || t.proto == IPPROTO_ICMPV6) {
 		memcpy(&t.sport, l4 + 4, 2);
 		t.dport = t.sport;
