@@ -70,13 +70,13 @@ static inline uint64_t nat_random(struct nat_worker *w)
 static inline struct nat_use *nat_use_rule(const struct nat_worker *w, const struct nat_ruleset *r,
 	uint16_t rule)
 {
-	return &r->use[w->index * (r->n_rules + r->n_pools) + rule];
+	return &r->use[w->index * nat_use_stride(r) + rule];
 }
 
 static inline struct nat_use *nat_use_pool(const struct nat_worker *w, const struct nat_ruleset *r,
 	uint16_t pool)
 {
-	return &r->use[w->index * (r->n_rules + r->n_pools) + r->n_rules + pool];
+	return &r->use[w->index * nat_use_stride(r) + r->n_rules + pool];
 }
 
 /* flow_cold.flags: the parity of the version of the rules that flow_cold.rule is an index of. */

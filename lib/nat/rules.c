@@ -216,6 +216,7 @@ struct nat_ruleset *nat_ruleset_new(const struct config *c, const uint16_t *port
 	unsigned int workers, uint32_t version, char *err, size_t err_len)
 {
 	struct nat_ruleset *r;
+	size_t use_bytes;
 
 	assert(workers >= 1);
 	for (size_t i = 0; i < c->n_ports; i++)
@@ -235,9 +236,11 @@ struct nat_ruleset *nat_ruleset_new(const struct config *c, const uint16_t *port
 		nat_matcher_build(r) < 0 || nat_address_set_build(r) < 0)
 		goto no_memory;
 	find_flow_ports(r, c, port_ids);
-	r->use = calloc((size_t)workers * (r->n_rules + r->n_pools) + 1, sizeof(*r->use));
+	use_bytes = ((size_t)workers * nat_use_stride(r) + 8) * sizeof(*r->use);
+	r->use = aligned_alloc(64, use_bytes);
 	if (r->use == NULL)
 		goto no_memory;
+	memset(r->use, 0, use_bytes);
 	return r;
 
 no_memory:

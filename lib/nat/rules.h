@@ -7,6 +7,7 @@
 #ifndef NAT_RULES_H
 #define NAT_RULES_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -75,12 +76,20 @@ struct nat_ruleset {
 	struct nat_address_set *addresses; /* of pools and DNAT, with what each is for */
 	struct nat_matcher *matcher;	   /* the rules' conditions, packed for match.c and owner.c */
 	char (*port_names)[CONFIG_NAME_LEN]; /* by ethdev id; NAT_PORTS_MAX of them */
-	/* [worker * (n_rules + n_pools) + rule, or n_rules + pool]; each worker writes its own */
+	/* [worker * nat_use_stride() + rule, or n_rules + pool]; each worker writes its own lines */
 	struct nat_use *use;
 	unsigned int workers;
 };
 
 /* NULL with errno and a text. The configuration is not kept. */
+/* Whole cache lines for each worker: eight are seven. */
+static inline unsigned int nat_use_stride(const struct nat_ruleset *r)
+{
+	static_assert(sizeof(struct nat_use) % 8 == 0, "eight are whole lines");
+
+	return (r->n_rules + r->n_pools + 7) / 8 * 8;
+}
+
 struct nat_ruleset *nat_ruleset_new(const struct config *c, const uint16_t *port_ids,
 	unsigned int workers, uint32_t version, char *err, size_t err_len);
 void nat_ruleset_free(struct nat_ruleset *r);

@@ -24,7 +24,7 @@ static struct nat_use live(const struct nat_ruleset *r, unsigned int i)
 	struct nat_use sum = {0};
 
 	for (unsigned int w = 0; w < r->workers; w++)
-		add(&sum, &r->use[w * (r->n_rules + r->n_pools) + i]);
+		add(&sum, &r->use[w * nat_use_stride(r) + i]);
 	return sum;
 }
 

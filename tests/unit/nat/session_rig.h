@@ -217,7 +217,7 @@ static inline void rig_check_use(const struct rig *g, const struct nat_worker *w
 			of[r->n_rules + r->rules[c->rule].pool]++;
 	}
 	for (unsigned int i = 0; i < n; i++) {
-		const struct nat_use *u = &r->use[w->index * n + i];
+		const struct nat_use *u = &r->use[w->index * nat_use_stride(r) + i];
 
 		assert_int_equal(u->sessions, sessions[i]);
 		assert_int_equal(u->bindings, bindings[i]);

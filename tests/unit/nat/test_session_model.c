@@ -664,7 +664,7 @@ static void step_rules(void)
 		rig_check(&g, g.w[i]);
 		rig_check_use(&g, g.w[i], old);
 		for (unsigned int u = 0; u < old->n_rules + old->n_pools; u++) {
-			const struct nat_use *use = &old->use[i * (old->n_rules + old->n_pools) + u];
+			const struct nat_use *use = &old->use[i * nat_use_stride(old) + u];
 
 			assert_int_equal(use->sessions, 0);
 			assert_int_equal(use->bindings, 0);
