@@ -654,7 +654,7 @@ static void step_rules(void)
 	rig_set_rules(&g, rules_of(config));
 	for (unsigned int i = 0; i < g.workers; i++) {
 		g.w[i]->old = old;
-		g.w[i]->exhausted_until_ms = g.w[i]->now_ms;
+		nat_alloc_forget(g.w[i]);
 	}
 	for (unsigned int i = 0; i < g.workers; i++) {
 		static const uint8_t kinds[] = {FLOW_SESSION, FLOW_BINDING, FLOW_HOST};
