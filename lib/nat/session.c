@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The first packet of a flow: whether it may open one, and the session that it opens; and sessions'
+/* The first packet of a flow and the session that it opens; and sessions'
  * end. Workers. After the lookup that found nothing (burst.c), before the rewrite. */
-#include <rte_tcp.h>
-
 #include "nat/session_priv.h"
 #include "packet/icmp.h"
 
@@ -16,24 +14,12 @@ struct making {
 	uint32_t source, destination; /* parents by which end is translated, or FLOW_NONE */
 };
 
-/* --- verdicts --- */
-
-static struct nat_verdict pass(void)
-{
-	return (struct nat_verdict){.next = FLOW_NEXT_LOOKUP, .ref = FLOW_NONE};
-}
-
-static struct nat_verdict drop(uint8_t reason)
-{
-	return (struct nat_verdict){.next = FLOW_NEXT_DROP, .drop_reason = reason, .ref = FLOW_NONE};
-}
-
 /* What cannot be served is told so, where policy allows it (RFC 5508 REQ-8, REQ-9; RFC 6888 REQ-4). */
 static struct nat_verdict refuse(const struct nat_worker *w, const struct flow_tuple *tuple,
 	uint8_t reason)
 {
 	bool v4 = tuple->src.family == IP_V4;
-	struct nat_verdict v = drop(reason);
+	struct nat_verdict v = nat_verdict_drop(reason);
 
 	if (w->rules->suppress_icmp || (reason != DROP_NAT_NO_PORT && reason != DROP_NAT_LIMIT &&
 			reason != DROP_NAT_RATE))
@@ -45,76 +31,6 @@ static struct nat_verdict refuse(const struct nat_worker *w, const struct flow_t
 	else
 		v.icmp_code = v4 ? ICMP4_PROHIBITED : ICMP6_PROHIBITED;
 	return v;
-}
-
-/* --- whether it may open a session --- */
-
-static bool is_syn(const struct flow_tuple *tuple, const struct flow_l4 *l4)
-{
-	return tuple->proto == IPPROTO_TCP && flow_tcp_opens(l4->tcp_flags) == 1;
-}
-
-/* Nobody asked for it: RFC 5382 REQ-4 wants a SYN answered late, if at all. */
-static struct nat_verdict unsolicited(struct nat_worker *w, struct rte_mbuf *m,
-	const struct flow_tuple *tuple, const struct flow_l4 *l4, uint8_t reason)
-{
-	if (is_syn(tuple, l4) && nat_hold(w, m, tuple, reason))
-		return (struct nat_verdict){.next = FLOW_NEXT_HELD, .ref = FLOW_NONE};
-	return drop(reason);
-}
-
-/* Requests open a session, answers that nobody asked for do not. */
-static bool icmp_opens(const struct flow_tuple *tuple, const struct flow_l4 *l4)
-{
-	if (tuple->proto == IPPROTO_ICMP)
-		return l4->icmp_type == ICMP4_ECHO ||
-			l4->icmp_type == ICMP4_TIMESTAMP;
-	if (tuple->proto == IPPROTO_ICMPV6)
-		return l4->icmp_type == ICMP6_ECHO;
-	return true;
-}
-
-static uint8_t opens(const struct nat_worker *w, const struct flow_tuple *tuple,
-	const struct flow_l4 *l4)
-{
-	if (tuple->sport == tuple->dport && ip_addr_equal(&tuple->src, &tuple->dst))
-		return DROP_FLOW_LOOP;
-	if (tuple->proto == IPPROTO_TCP) {
-		int ret = flow_tcp_opens(l4->tcp_flags);
-
-		if (ret < 0)
-			return DROP_FLOW_TCP_FLAGS;
-		if (ret == 0 && (!w->rules->adopt_midflow || l4->tcp_flags & RTE_TCP_RST_FLAG))
-			return DROP_FLOW_MIDFLOW;
-	}
-	return icmp_opens(tuple, l4) ? DROP_NONE : DROP_FLOW_MIDFLOW;
-}
-
-/* FLOW_NEXT_REWRITE: go on and make the session. */
-static struct nat_verdict admit(struct nat_worker *w, struct rte_mbuf *m,
-	const struct flow_tuple *tuple, const struct flow_l4 *l4, const struct nat_plan *p)
-{
-	bool translated = p->dnat != NAT_RULE_NONE || p->binding != FLOW_NONE;
-	bool stateful = m->port < NAT_PORTS_MAX && (w->rules->stateful_ports & 1u << m->port) != 0;
-	uint8_t reason;
-
-	if (!translated && (p->ours || p->pool != NAT_POOL_NONE || stateful)) {
-		switch (nat_plan_nh_kind(w, &tuple->dst)) {
-		case NH_NAT:
-			return unsolicited(w, m, tuple, l4, DROP_NAT_NO_MAPPING);
-		case NH_LOCAL: /* nvad's own answers do not come by here */
-		case NH_NO_ROUTE:
-		case NH_BLACKHOLE:
-		case NH_DISCARD:
-			return pass();
-		}
-	}
-	if (!translated && p->pool == NAT_POOL_NONE && !stateful)
-		return pass();
-	reason = opens(w, tuple, l4);
-	if (reason != DROP_NONE)
-		return drop(reason);
-	return (struct nat_verdict){.next = FLOW_NEXT_REWRITE};
 }
 
 /* --- its parents and its reply's tuple --- */
@@ -351,13 +267,13 @@ struct nat_verdict nat_session_new(struct nat_worker *w, struct rte_mbuf *m,
 		nat_session_prepare(w, tuple, &m->port, &here, 1);
 	}
 	nat_plan_binding(w, tuple, k.plan);
-	v = admit(w, m, tuple, l4, k.plan);
+	v = nat_admit(w, m, tuple, l4, k.plan);
 	if (v.next != FLOW_NEXT_REWRITE)
 		return v;
 	/* First of all the record: a full table must cost no search for ports. */
 	rec = flow_alloc(w->flows, FLOW_SESSION);
 	if (rec == FLOW_NONE)
-		return drop(DROP_FLOW_FULL);
+		return nat_verdict_drop(DROP_FLOW_FULL);
 	reason = make_session(&k, rec, m->port, l4, hash);
 	if (reason == DROP_NONE) {
 		v.ref = flow_ref(rec, FLOW_ORIGINAL);
@@ -365,7 +281,7 @@ struct nat_verdict nat_session_new(struct nat_worker *w, struct rte_mbuf *m,
 	}
 	flow_remove(w->flows, rec);
 	if (reason == DROP_NAT_FILTERED)
-		return unsolicited(w, m, tuple, l4, reason);
+		return nat_unsolicited(w, m, tuple, l4, reason);
 	return refuse(w, tuple, reason);
 }
 

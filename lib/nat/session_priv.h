@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The first packet's way, file by file:
- *	session.c     may it open a session; then all below, and the session itself; its end
+ *	session.c     all below in turn, and the session itself; its end
  *	plan.c        what the rules say about it
- *	parent.c      what sessions share: bindings, inside addresses under a limit
+ *	admit.c       whether it may open a session
+ *	parent.c      what sessions share: counts, inside addresses under a limit
+ *	binding.c     ...and endpoint-independent mappings
  *	revalidate.c  the same questions again, when the rules have changed
  *
  * Parents are records that count. A session's parent is one of
@@ -45,6 +47,20 @@ bool nat_plan_is_backend(const struct nat_rule *rule, const struct flow_tuple *t
 /* The kind of next hop that an address has now. */
 uint8_t nat_plan_nh_kind(const struct nat_worker *w, const struct ip_addr *addr);
 
+/* --- admit.c --- */
+
+static inline struct nat_verdict nat_verdict_drop(uint8_t reason)
+{
+	return (struct nat_verdict){.next = FLOW_NEXT_DROP, .drop_reason = reason, .ref = FLOW_NONE};
+}
+
+/* Whether a packet of this plan may open a session: FLOW_NEXT_REWRITE; or what becomes of it. */
+struct nat_verdict nat_admit(struct nat_worker *w, struct rte_mbuf *m, const struct flow_tuple *tuple,
+	const struct flow_l4 *l4, const struct nat_plan *p);
+/* Nobody asked for it: a SYN is held, all else is dropped for this reason. */
+struct nat_verdict nat_unsolicited(struct nat_worker *w, struct rte_mbuf *m,
+	const struct flow_tuple *tuple, const struct flow_l4 *l4, uint8_t reason);
+
 /* --- parent.c --- */
 
 /* RFC 6888 REQ-8: so long an external port is not given to another. TCP is tracked: at once. */
@@ -78,6 +94,17 @@ static inline uint32_t *nat_joint_other(const struct flow_table *t, uint32_t rec
 	return &t->records[record].side[FLOW_REPLY].nh;
 }
 
+static inline struct ip_addr nat_no_address(uint8_t family)
+{
+	return (struct ip_addr){.family = family};
+}
+
+/* A record of this kind that is found by these tuples (hosts: the first alone), or FLOW_NONE. */
+uint32_t nat_parent_make(struct nat_worker *w, enum flow_kind kind, const struct flow_tuple *original,
+	const struct flow_tuple *reply, uint32_t reply_hash);
+/* Another record whose parent it is; FLOW_NONE is legal. */
+void nat_parent_ref(struct nat_worker *w, uint32_t parent);
+
 /* The ruleset that a record's rule is an index of. */
 const struct nat_ruleset *nat_rules_of(const struct nat_worker *w, const struct flow_cold *c);
 /* Names the rule in a record, counts it and its pool (NAT_COLD_POOL); and back. */
@@ -90,6 +117,19 @@ void nat_use_end(struct nat_worker *w, uint32_t record);
  */
 uint8_t nat_host_get(struct nat_worker *w, uint16_t rule, const struct flow_tuple *tuple,
 	uint32_t *ret_host);
+/* FLOW_NONE: the table is full. */
+uint32_t nat_joint_new(struct nat_worker *w, uint16_t rule, uint32_t source, uint32_t destination);
+
+/* A session below `parent` begins or ends. */
+void nat_parent_join(struct nat_worker *w, uint32_t parent);
+void nat_parent_leave(struct nat_worker *w, uint32_t parent, uint32_t seen_ms);
+/* A parent nobody needs: ends it, or lets its timer end it. */
+void nat_parent_unused(struct nat_worker *w, uint32_t record);
+void nat_parent_due(struct nat_worker *w, uint32_t record);
+void nat_parent_end(struct nat_worker *w, uint32_t record);
+
+/* --- binding.c --- */
+
 /* Whether the binding that an inbound packet uses may have another session. */
 bool nat_binding_has_room(struct nat_worker *w, uint32_t binding);
 
@@ -106,15 +146,5 @@ rte_be16_t nat_pool_tag(const struct nat_pool *pool);
 enum config_nat_filtering nat_binding_filtering(const struct nat_worker *w, uint32_t binding);
 /* The peer of a remote address, or FLOW_NONE; made where `make`, FLOW_NONE: the table is full. */
 uint32_t nat_peer_get(struct nat_worker *w, uint32_t binding, const struct ip_addr *remote, bool make);
-/* FLOW_NONE: the table is full. */
-uint32_t nat_joint_new(struct nat_worker *w, uint16_t rule, uint32_t source, uint32_t destination);
-
-/* A session below `parent` begins or ends. */
-void nat_parent_join(struct nat_worker *w, uint32_t parent);
-void nat_parent_leave(struct nat_worker *w, uint32_t parent, uint32_t seen_ms);
-/* A parent nobody needs: ends it, or lets its timer end it. */
-void nat_parent_unused(struct nat_worker *w, uint32_t record);
-void nat_parent_due(struct nat_worker *w, uint32_t record);
-void nat_parent_end(struct nat_worker *w, uint32_t record);
 
 #endif
