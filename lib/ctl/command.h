@@ -72,6 +72,8 @@ struct ctl_command {
 	 * "show flows", "show flows summary". */
 	const char *words;
 	const char *help;
+	/* Its arguments in a list of commands, where there are too many to name each; NULL: each. */
+	const char *brief;
 	bool record;  /* one row that is better shown as a list of fields */
 	bool changes; /* not only looks: for root and nvad's own user alone */
 	const struct ctl_arg *args;

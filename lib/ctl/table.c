@@ -143,7 +143,7 @@ static const struct ctl_command commands[] = {
 	},
 	{
 		"show flows", "sessions: both tuples, counters, timers; by any field",
-		.run = ctl_show_flows, .end = ctl_end_listing,
+		.brief = "[FILTER...] [limit NUMBER]", .run = ctl_show_flows, .end = ctl_end_listing,
 		ARGS(FLOW_FILTERS, LIMIT),
 		COLUMNS(COUNT("worker", "WORKER"), TEXT("protocol", "PROTO"), TEXT("state", "STATE"),
 			TEXT("source", "SOURCE"), COUNT("source_port", "SPORT"),
@@ -197,12 +197,13 @@ static const struct ctl_command commands[] = {
 	},
 	{
 		"flow clear", "ends sessions: those that a filter finds, or all",
-		.record = true, .changes = true, .run = ctl_flow_clear, .end = ctl_end_clearing,
+		.brief = "FILTER...|all", .record = true, .changes = true, .run = ctl_flow_clear,
+		.end = ctl_end_clearing,
 		ARGS(FLOW_FILTERS, {"all", CTL_ARG_FLAG, .help = "every session, and every binding"}),
 		COLUMNS(COUNT("cleared", "sessions ended")),
 	},
 	{
-		"reload", "reads the configuration file again and applies its sections flows and nat",
+		"reload", "applies the configuration file again: flows, nat, and stateful of ports",
 		.record = true, .changes = true, .run = ctl_reload,
 		COLUMNS(TEXT("file", "file"), LIST("changed", "changed"), LIST("warnings", "warnings")),
 	},

@@ -353,7 +353,7 @@ static void upper(const char *name, char *buf, size_t len)
 	buf[i] = '\0';
 }
 
-/* "NAME", "longer", "limit NUMBER", "WORDS..." */
+/* "NAME", "longer", "limit NUMBER", "source PREFIX", "WORDS..." */
 static void arg_usage(const struct ctl_arg *a, char *buf, size_t len)
 {
 	char big[WORD_LEN];
@@ -362,7 +362,8 @@ static void arg_usage(const struct ctl_arg *a, char *buf, size_t len)
 	if (a->type == CTL_ARG_FLAG)
 		snprintf(buf, len, "%s", a->name);
 	else if (a->keyword)
-		snprintf(buf, len, "%s %s", a->name, a->type == CTL_ARG_NUMBER ? "NUMBER" : big);
+		snprintf(buf, len, "%s %s", a->name, a->type == CTL_ARG_NUMBER ? "NUMBER" :
+			a->type == CTL_ARG_PREFIX ? "PREFIX" : big);
 	else
 		snprintf(buf, len, "%s%s", big, a->type == CTL_ARG_WORDS ? "..." : "");
 }
@@ -395,7 +396,10 @@ int ctl_run_help(struct ctl_call *call)
 
 		if (!m.alive[i])
 			continue;
-		ctl_command_usage(c, text, sizeof(text));
+		if (c->brief != NULL)
+			snprintf(text, sizeof(text), "%s %s", c->words, c->brief);
+		else
+			ctl_command_usage(c, text, sizeof(text));
 		ctl_row_begin(call);
 		ctl_put_str(call, "command", text);
 		ctl_put_str(call, "help", c->help);
@@ -463,8 +467,13 @@ int ctl_run_complete(struct ctl_call *call)
 		complete_args(call, m.whole, call->words + taken, call->n_words - taken);
 	n = taken == call->n_words ? next_words(&m, words) : 0;
 	for (unsigned int i = 0; i < n; i++) {
+		struct match next = m;
+
+		match_word(call, &next, words[i]);
 		ctl_row_begin(call);
 		ctl_put_str(call, "word", words[i]);
+		if (next.whole != NULL)
+			ctl_put_str(call, "help", next.whole->help);
 	}
 	return 0;
 }

@@ -144,7 +144,7 @@ static const struct ctl_command test_commands[] = {
 		.n_columns = 3},
 	{"show bgp fault", "fails", .run = test_run_fail, .columns = test_echo_columns,
 		.n_columns = 3},
-	{"show flows", "flows", .run = test_run_change, .args = test_flows_args, .n_args = 3,
+	{"show flows", "flows", .brief = "[FILTER...]", .run = test_run_change, .args = test_flows_args, .n_args = 3,
 		.columns = test_count_columns, .n_columns = 3},
 	{"show flows summary", "sums", .run = test_run_change, .columns = test_count_columns,
 		.n_columns = 3},

@@ -61,7 +61,7 @@ static void test_longer_command(void **state)
 	/* A value is none of the words. */
 	expect_command("{\"command\":\"show flows colour summary\"}", "show flows");
 	/* What may be a keyword is one. */
-	expect_error("{\"command\":\"show flows s\"}", "bad-argument", "'s'", "[source SOURCE]");
+	expect_error("{\"command\":\"show flows s\"}", "bad-argument", "'s'", "[source PREFIX]");
 	expect_error("{\"command\":\"show flows worst\"}", "incomplete", "what", "ever");
 	expect_error("{\"command\":\"show flows nonsense\"}", "bad-argument", "'nonsense'", "show flows");
 	expect_error("{\"command\":\"show flows summary state\"}", "bad-argument", "'state'", "summary");
@@ -179,9 +179,17 @@ static void test_help_and_completion(void **state)
 	assert_string_equal(cell(r, 2, "help"), "a prefix");
 	json_decref(r);
 
+	/* Too many arguments for a line: named one by one below it. */
+	r = run_whole("{\"command\":\"help show flows\"}");
+	assert_string_equal(cell(r, 0, "command"), "show flows [FILTER...]");
+	assert_string_equal(cell(r, 1, "command"), "show flows summary");
+	assert_string_equal(cell(r, 3, "command"), "  source PREFIX");
+	json_decref(r);
+
 	r = run_whole("{\"command\":\"complete show\"}");
 	assert_int_equal(json_array_size(json_object_get(r, "rows")), 5);
 	assert_string_equal(cell(r, 2, "word"), "bgp");
+	assert_string_equal(cell(r, 0, "help"), "counts");
 	json_decref(r);
 
 	r = run_whole("{\"command\":\"complete show count\"}");
