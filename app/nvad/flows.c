@@ -152,8 +152,8 @@ int nvad_apply(struct nvad *n, struct config *config, char *err, size_t err_len)
 
 	if (n->nat == NULL) {
 		if (is_wanted(config)) {
-			snprintf(err, err_len, "connection tracking was not configured at the start: it "
-					       "needs a restart");
+			snprintf(err, err_len, "rules and stateful ports where there were none at the start "
+				"(flows.max_sessions in the file at the start reserves memory for them)");
 			return -EINVAL;
 		}
 	} else {

@@ -191,7 +191,8 @@ static void compare_bgp(struct report *r, const struct config_bgp *a, const stru
 
 static bool same_flows(const struct config_flows *a, const struct config_flows *b)
 {
-	return SAME(max_sessions) && SAME(tcp_established_s) && SAME(tcp_opening_s) &&
+	/* 0 is what stands there without a rule: memory that is taken stays. */
+	return (SAME(max_sessions) || a->max_sessions == 0 || b->max_sessions == 0) && SAME(tcp_established_s) && SAME(tcp_opening_s) &&
 		SAME(tcp_closing_s) && SAME(tcp_reset_s) && SAME(udp_s) && SAME(udp_new_s) &&
 		SAME(icmp_s) && SAME(other_s) && SAME(adopt_midflow) && SAME(tcp_window) &&
 		SAME(inbound_refreshes) && SAME(suppress_icmp);

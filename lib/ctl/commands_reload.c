@@ -20,13 +20,19 @@ static int fail_config(struct ctl_call *call, const struct config_error *e)
 		e->message);
 }
 
+static int fail_restart(struct ctl_call *call, const char *what)
+{
+	return ctl_fail(call, "restart", "nothing was changed; a restart of nvad applies the whole file, and "
+		"ends all sessions", "this cannot change while nvad runs: %s", what);
+}
+
 static int fail_apply(struct ctl_call *call, int rc, const char *err)
 {
 	switch (rc) {
 	case -EBUSY:
 		return ctl_fail(call, "busy", "try again in a moment", "%s", err);
 	case -EINVAL:
-		return ctl_fail(call, "restart", "systemctl restart nvad ends all sessions", "%s", err);
+		return fail_restart(call, err);
 	default:
 		return ctl_fail(call, "failed", "nothing was changed", "%s", err);
 	}
@@ -70,8 +76,7 @@ static int apply(struct ctl_call *call, struct config *new)
 
 	if (!config_compare(call->context->conf, new, &changes, text, sizeof(text))) {
 		config_free(new);
-		return ctl_fail(call, "restart", "nothing was changed; systemctl restart nvad takes it all, "
-			"and ends all sessions", "this cannot change while nvad runs: %s", text);
+		return fail_restart(call, text);
 	}
 	warnings = warnings_list(new);
 	ret = r->apply(r->arg, new, text, sizeof(text));

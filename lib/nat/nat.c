@@ -209,11 +209,11 @@ int nat_set_config(struct nat *n, const struct config *config, char *err, size_t
 	}
 	/* Without a rule or stateful port there is no default. */
 	if (f->max_sessions != 0 && f->max_sessions != n->max_sessions) {
-		snprintf(err, err_len, "flows.max_sessions needs a restart");
+		snprintf(err, err_len, "flows.max_sessions, %u now", n->max_sessions);
 		return -EINVAL;
 	}
 	if (f->tcp_window && !n->windows) {
-		snprintf(err, err_len, "flows.tcp_window_check needs a restart to be switched on");
+		snprintf(err, err_len, "flows.tcp_window_check, which takes memory at the start");
 		return -EINVAL;
 	}
 	rules = nat_ruleset_new(config, n->port_ids, n->workers, n->rules->version + 1, err, err_len);

@@ -162,6 +162,26 @@ static void test_same(void **state)
 	config_free(a);
 }
 
+/* Whoever deletes all rules changed nothing about flows, though their default is another one then. */
+static void test_default_sessions(void **state)
+{
+	static const char ports[] = "ports: [{name: a, device: {kind: 'null'}, addresses: [10.0.1.4/24]}]\n";
+	struct config_changes changes;
+	struct config *a, *b;
+	char text[400];
+	(void)state;
+
+	snprintf(text, sizeof(text), "%snat: {dnat: [{name: d, destination: 10.0.1.9, to: 10.1.0.1}]}\n", ports);
+	a = load(text);
+	b = load(ports);
+	assert_true(config_compare(a, b, &changes, text, sizeof(text)));
+	assert_true(changes.nat && !changes.flows);
+	assert_true(config_compare(b, a, &changes, text, sizeof(text)));
+	assert_true(changes.nat && !changes.flows);
+	config_free(a);
+	config_free(b);
+}
+
 /* What can be applied at once is told by section, and needs no restart. */
 static void test_what_can_be_applied(void **state)
 {
@@ -233,6 +253,7 @@ int main(void)
 		cmocka_unit_test(test_restart_is_named),
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_what_can_be_applied),
+		cmocka_unit_test(test_default_sessions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -328,7 +328,7 @@ static void test_filters(void **state)
 	expect_error("show flows source 10.0.0.1/8", "bad-argument", "10.0.0.1/8", "10.0.0.0/8");
 	expect_error("show flows source", "incomplete", "needs a value", "show flows");
 	expect_error("show flows source 10.0.0.1 source 10.0.0.2", "bad-argument", "twice", "once");
-	expect_error("show flows 10.0.0.1", "bad-argument", "unexpected", "[source SOURCE]");
+	expect_error("show flows 10.0.0.1", "bad-argument", "unexpected", "[source PREFIX]");
 	assert_int_equal(nat.asked, 0);
 }
 
@@ -434,6 +434,18 @@ static void test_left_open(void **state)
 	}
 }
 
+/* No command's usage is so long that the helps of all stand beyond the screen. */
+static void test_help_fits(void **state)
+{
+	json_t *rows = ask("help"), *row;
+	size_t i;
+	(void)state;
+
+	json_array_foreach(rows, i, row)
+		assert_true(strlen(json_string_value(json_object_get(row, "command"))) <= 64);
+	json_decref(rows);
+}
+
 static void test_completion(void **state)
 {
 	json_t *rows;
@@ -506,7 +518,7 @@ static void test_reload(void **state)
 	/* A difference that needs a restart. */
 	snprintf(text, sizeof(text), "system: {workers: 2}\n%s", strchr(base, '\n') + 1);
 	write_file(path, text);
-	expect_error("reload", "restart", "system.workers", "nothing was changed");
+	expect_error("reload", "restart", "system.workers", "nothing was changed; a restart of nvad");
 	assert_int_equal(applied, 0);
 	/* As it was. */
 	write_file(path, base);
@@ -521,7 +533,7 @@ static void test_reload(void **state)
 	apply_error = "not yet";
 	expect_error("reload", "busy", "not yet", "again");
 	apply_ret = -EINVAL;
-	expect_error("reload", "restart", "not yet", "restart");
+	expect_error("reload", "restart", "not yet", "nothing was changed; a restart of nvad");
 	apply_ret = -ENOMEM;
 	expect_error("reload", "failed", "not yet", "nothing was changed");
 	unlink(path);
@@ -542,6 +554,7 @@ int main(void)
 		cmocka_unit_test_setup(test_clear, setup),
 		cmocka_unit_test_setup(test_changes_are_marked, setup),
 		cmocka_unit_test_setup(test_left_open, setup),
+		cmocka_unit_test_setup(test_help_fits, setup),
 		cmocka_unit_test_setup(test_completion, setup),
 		cmocka_unit_test_setup(test_reload, setup),
 	};
