@@ -2,7 +2,8 @@
 /*
  * Whether a segment is within its window, as far as who stands between the two ends can know: both have
  * seen at most what passed here. The bounds are van Rooij's:
- *	I    it begins at or before what the receiver allowed
+ *	I    it begins at or before what the receiver allowed (a closed window is probed with one byte,
+ *	     RFC 9293 3.8.6.1)
  *	II   it ends not much before what the sender has sent
  *	III  it acknowledges nothing that the receiver has not sent
  *	IV   and nothing long acknowledged
@@ -112,10 +113,7 @@ static void advance(struct flow_window *w, enum flow_dir dir, const struct flow_
 		return;
 	s->max_ack = s->flags & ACK_SEEN ? later(s->max_ack, tcp->ack) : tcp->ack;
 	s->flags |= ACK_SEEN;
-	if (o->flags & ADOPTED)
-		o->end = later(o->end, tcp->ack);
-	/* A closed window is probed with one byte (RFC 9293 3.8.6.1). */
-	o->max_end = later(o->max_end, tcp->ack + (win == 0 ? 1 : win));
+	o->max_end = later(o->max_end, tcp->ack + win);
 }
 
 static bool ack_in(const struct flow_window *w, enum flow_dir dir, uint32_t ack)

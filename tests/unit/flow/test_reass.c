@@ -328,6 +328,12 @@ static void overlaps(void **state)
 			drops(&c[3], &s, DROP_FRAG_MALFORMED);
 			drops(&c[3], &held, DROP_FRAG_MALFORMED);
 		}
+		/* A last that ends before another. */
+		put_shape(&c[0], &(struct shape){.v6 = v6, .proto = IPPROTO_UDP, .id = 6, .offset = 64,
+			.len = 64, .more = true});
+		drops(&c[1], &(struct shape){.v6 = v6, .proto = IPPROTO_UDP, .id = 6, .offset = 40,
+			.len = 16}, DROP_FRAG_MALFORMED);
+		assert_int_equal(reass_expired(r, now, m, 8), 1);
 		/* Of a packet whose others are on their way back. */
 		struct shape s = {.v6 = v6, .proto = IPPROTO_UDP, .id = 7, .offset = 64, .len = 64, .more = true};
 		struct craft *out[8] = {NULL};

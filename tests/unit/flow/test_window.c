@@ -251,7 +251,7 @@ static void forge(const struct conn *c, enum flow_dir d, const struct ends *e, u
 	struct conn good = *c;
 
 	assert_int_equal(put(&good, d, &tcp), FLOW_TCP_PASS);
-	f.seq = e->reach[d] + 2; /* a closed window may be probed */
+	f.seq = e->reach[d] + 1;
 	refused(c, d, f, "beyond the window");
 	f.seq = e->end[d] + (1u << 31);
 	refused(c, d, f, "half the numbers away");
@@ -264,7 +264,7 @@ static void forge(const struct conn *c, enum flow_dir d, const struct ends *e, u
 	refused(c, d, f, "an old acknowledgement");
 	f = tcp;
 	f.flags = RST;
-	f.seq = e->reach[d] + 2;
+	f.seq = e->reach[d] + 1;
 	refused(c, d, f, "a RST beyond the window");
 	f.seq = e->ack[!d] - 1;
 	refused(c, d, f, "a RST before the window");
@@ -352,13 +352,15 @@ static void resets(void **state)
 
 /* --- dialogues --- */
 
+#define ZERO UINT16_MAX
+
 struct line {
 	enum flow_dir dir;
 	uint8_t flags;
 	uint32_t seq, ack, len;
 	enum flow_tcp_verdict verdict;
 	enum flow_state state;
-	uint16_t window; /* 0: 1000 */
+	uint16_t window; /* 0: 1000; ZERO: 0 */
 };
 
 static void talk(const char *what, const struct line *lines, unsigned int n)
@@ -368,7 +370,7 @@ static void talk(const char *what, const struct line *lines, unsigned int n)
 	for (unsigned int i = 0; i < n; i++) {
 		const struct line *l = &lines[i];
 		struct flow_tcp tcp = {.flags = l->flags, .seq = l->seq, .ack = l->ack, .len = l->len,
-			.window = l->window ? l->window : 1000};
+			.window = l->window == ZERO ? 0 : l->window ? l->window : 1000};
 		enum flow_tcp_verdict v = put(&c, l->dir, &tcp);
 
 		if (v != l->verdict || state_of(&c) != l->state)
@@ -429,6 +431,17 @@ static void dialogues(void **state)
 		{O, SYN, 3000000000u, 0, 0, PASS, FLOW_TCP_SYN, 0},
 		{R, SYN | ACK, 2000000000, 3000000001u, 0, PASS, FLOW_TCP_OPENING, 0},
 		{O, ACK, 3000000001u, 2000000001, 0, PASS, FLOW_TCP_ESTABLISHED, 0});
+	TALK("a closed window, probed with a byte until it opens", OPENED,
+		{R, ACK, 500001, 101, 0, PASS, FLOW_TCP_ESTABLISHED, 100},
+		{O, ACK, 101, 500001, 1000, PASS, FLOW_TCP_ESTABLISHED, 0},
+		{R, ACK, 500001, 1101, 0, PASS, FLOW_TCP_ESTABLISHED, ZERO},
+		{O, ACK, 1101, 500001, 1, PASS, FLOW_TCP_ESTABLISHED, 0},
+		{O, ACK, 1101, 500001, 1, PASS, FLOW_TCP_ESTABLISHED, 0},
+		{O, ACK, 1102, 500001, 1, OUT, FLOW_TCP_ESTABLISHED, 0},
+		{R, ACK, 500001, 1102, 0, PASS, FLOW_TCP_ESTABLISHED, ZERO},
+		{O, ACK, 1102, 500001, 1, PASS, FLOW_TCP_ESTABLISHED, 0},
+		{R, ACK, 500001, 1103, 0, PASS, FLOW_TCP_ESTABLISHED, 500},
+		{O, ACK, 1103, 500001, 500, PASS, FLOW_TCP_ESTABLISHED, 0});
 	TALK("Fast Open: data with the SYN, and an answer before the ACK",
 		{O, SYN, 100, 0, 700, PASS, FLOW_TCP_SYN, 5000},
 		{R, SYN | ACK, 500000, 801, 0, PASS, FLOW_TCP_OPENING, 0},
