@@ -443,6 +443,16 @@ static bool is_attracted(const struct ip_addr *a)
 	return fib_lookup(g.fib, a) == g.nh_nat;
 }
 
+/* Whether a session was begun from the inside while the binding's filtering was by address. */
+static bool is_peer_of(const struct nat_worker *w, uint32_t session, uint32_t binding)
+{
+	const struct flow_cold *cold = w->flows->cold;
+	uint32_t parent = cold[session].parent;
+
+	return config->nat.snat[cold[binding].rule].filtering == CONFIG_NAT_FILTER_ADDRESS &&
+		parent != FLOW_NONE && nat_is_peer(&cold[parent]) && cold[parent].parent == binding;
+}
+
 static void check_refusal(const struct nat_worker *w, const struct nat_verdict *v, const struct want *want,
 	const struct flow_tuple *t, uint32_t binding)
 {
@@ -456,11 +466,7 @@ static void check_refusal(const struct nat_worker *w, const struct nat_verdict *
 	case DROP_NAT_FILTERED:
 		assert_int_not_equal(binding, FLOW_NONE);
 		for (unsigned int i = 0; i < n_known; i++) /* the inside knows no such address */
-			if (config->nat.snat[w->flows->cold[binding].rule].filtering ==
-					CONFIG_NAT_FILTER_ADDRESS &&
-				w->flows->cold[known[i].rec].parent != FLOW_NONE &&
-				w->flows->cold[w->flows->cold[known[i].rec].parent].parent == binding &&
-				known[i].worker == w->index)
+			if (known[i].worker == w->index && is_peer_of(w, known[i].rec, binding))
 				assert_false(ip_addr_equal(&known[i].reply.src, &t->src));
 		break;
 	case DROP_NAT_NO_PORT:
