@@ -177,7 +177,7 @@ struct nat_verdict nat_session_new(struct nat_worker *w, struct rte_mbuf *m,
 	const struct flow_tuple *tuple, const struct flow_l4 *l4, uint32_t hash, struct nat_plan *plan);
 /* Ends any record: parents are told, uses counted down. */
 void nat_session_end(struct nat_worker *w, uint32_t record);
-/* A record whose timer woke: arms it again, or ends it. */
+/* A record whose timer woke: arms it again, or ends it. It may have ended since, with another of them. */
 void nat_session_due(struct nat_worker *w, uint32_t record);
 /* Whether the rules of today would make this session or binding the same way; updates its rule. */
 bool nat_session_revalidate(struct nat_worker *w, uint32_t record, const struct nat_ruleset *old);

@@ -172,12 +172,12 @@ static void prefetch_route(const struct nat_worker *w, const struct ip_addr *a)
  * its way. */
 static bool guess_reply(struct nat_worker *w, const struct flow_tuple *tuple, struct nat_plan *p)
 {
-	const struct nat_pool *pool = &w->rules->pools[p->pool];
+	const struct nat_pool *pool = p->pool != NAT_POOL_NONE ? &w->rules->pools[p->pool] : NULL;
 	struct flow_tuple key;
 
 	if (!p->ours && !nat_plan_binds(w, p, tuple->proto)) {
 		p->reply = flow_tuple_swapped(&p->out);
-		return p->pool == NAT_POOL_NONE ||
+		return pool == NULL ||
 			nat_alloc_guess(w, pool, nat_plan_selection(w, p), tuple, &p->reply);
 	}
 	key = p->ours ? nat_binding_outside(tuple) : nat_binding_inside(pool, tuple);

@@ -315,9 +315,13 @@ void nat_session_end(struct nat_worker *w, uint32_t record)
 
 void nat_session_due(struct nat_worker *w, uint32_t record)
 {
+	uint8_t kind = w->flows->cold[record].kind;
 	uint32_t deadline_ms;
 
-	if (w->flows->cold[record].kind != FLOW_SESSION) {
+	/* A binding may have gone with its last session, which was due in the same batch. */
+	if (kind == FLOW_FREE)
+		return;
+	if (kind != FLOW_SESSION) {
 		nat_parent_due(w, record);
 		return;
 	}

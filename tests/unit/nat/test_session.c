@@ -512,6 +512,38 @@ static void test_hold_down(void **state)
 	end();
 }
 
+/* A binding that was ended goes with its last session, even where both are due in one batch. */
+static void test_ended_binding(void **state)
+{
+	struct flow_tuple t = udp("10.0.0.5", 40000, "198.51.100.7", 53), in = udp("198.51.100.9", 1,
+		"192.0.2.1", 40000), other;
+	struct nat_verdict v;
+
+	(void)state;
+	for (unsigned int order = 0; order < 2; order++) {
+		uint32_t binding;
+
+		begin(independent(CONFIG_NAT_FILTER_ENDPOINT_INDEPENDENT), 1);
+		v = rig_new(&g, RIG_INSIDE, &t);
+		binding = g.w[0]->flows->cold[v.ref >> 1].parent;
+		nat_session_end(g.w[0], binding);
+		assert_int_equal(g.w[0]->flows->cold[binding].kind, FLOW_BINDING);
+		assert_int_equal(nat_use_pool(g.w[0], g.rules, 0)->bindings, 0);
+		/* It takes no more, from either end. */
+		assert_int_equal(refused(RIG_OUTSIDE, &in), DROP_NAT_NO_MAPPING);
+		other = t;
+		other.dport ^= 1;
+		assert_int_equal(rig_new(&g, RIG_INSIDE, &other).drop_reason, DROP_NAT_NO_PORT);
+		rig_check(&g, g.w[0]);
+		if (order) /* the other is looked at first */
+			flow_timer_arm(g.w[0]->flows, binding, g.w[0]->now_ms + 300000);
+		rig_advance(&g, 303000);
+		assert_int_equal(g.w[0]->flows->used, 0);
+		opened(RIG_INSIDE, &t);
+		end();
+	}
+}
+
 /* RFC 4787 REQ-9, RFC 5382 REQ-8: the source that is shown is the external one. */
 static void test_hairpin(void **state)
 {
@@ -734,6 +766,7 @@ int main(void)
 		cmocka_unit_test(test_binding),
 		cmocka_unit_test(test_peer_ends),
 		cmocka_unit_test(test_hold_down),
+		cmocka_unit_test(test_ended_binding),
 		cmocka_unit_test(test_hairpin),
 		cmocka_unit_test(test_hairpin_icmp),
 		cmocka_unit_test(test_max_sessions),
