@@ -98,34 +98,61 @@ static bool rule_moves_port(const struct nat_rule *rule)
 	return false;
 }
 
-/*
- * An address where some rule changes ports, and every address that is connected with it by a rule, has
- * port_moves: the two ends of one translation must have one rank, whichever rules share them.
- */
-static int mark_moves(struct nat_address_set *s, const struct nat_ruleset *r)
+/* A backend whose every port is forwarded here, and whose own flows have endpoint-independent mappings. */
+static bool rule_maps(const struct nat_ruleset *r, const struct nat_rule *rule)
 {
-	bool *moves = calloc(r->n_rules > 0 ? r->n_rules : 1, sizeof(*moves));
+	for (unsigned int b = 0; b < rule->n_backends && rule->port_first == 0; b++)
+		for (uint32_t i = 0; i < span(rule); i++) {
+			struct ip_addr a = addr_plus(&rule->backends[b].addr, i);
+
+			if (nat_nets_contain(&r->matcher->inside, &a))
+				return true;
+		}
+	return false;
+}
+
+enum { MOVES = 1, MAPS = 2 };
+
+/* What is true of one rule becomes true of its addresses, and of all rules of those. */
+static void spread(struct nat_address_set *s, uint8_t *of_rule)
+{
 	bool changed = true;
 
-	if (moves == NULL)
-		return -ENOMEM;
-	for (unsigned int i = r->n_snat; i < r->n_rules; i++)
-		moves[i] = rule_moves_port(&r->rules[i]);
 	while (changed) {
 		changed = false;
 		for (uint64_t i = 0; i <= s->mask; i++) {
 			struct nat_address *a = &s->slots[i];
 			const struct nat_endpoint *e = &s->endpoints[a->first];
+			uint8_t all = 0;
 
 			for (uint32_t k = 0; k < a->n; k++)
-				a->port_moves |= moves[e[k].rule];
-			for (uint32_t k = 0; k < a->n && a->port_moves; k++) {
-				changed |= !moves[e[k].rule];
-				moves[e[k].rule] = true;
+				all |= of_rule[e[k].rule];
+			for (uint32_t k = 0; k < a->n; k++) {
+				changed |= of_rule[e[k].rule] != all;
+				of_rule[e[k].rule] = all;
 			}
+			a->port_moves = (all & MOVES) != 0;
+			a->maps = (all & MAPS) != 0;
 		}
 	}
-	free(moves);
+}
+
+/*
+ * An address where some rule changes ports, and every address that is connected with it by a rule, has
+ * port_moves: the two ends of one translation must have one rank, whichever rules share them. The same
+ * for maps.
+ */
+static int mark(struct nat_address_set *s, const struct nat_ruleset *r)
+{
+	uint8_t *of_rule = calloc(r->n_rules > 0 ? r->n_rules : 1, sizeof(*of_rule));
+
+	if (of_rule == NULL)
+		return -ENOMEM;
+	for (unsigned int i = r->n_snat; i < r->n_rules; i++)
+		of_rule[i] = (rule_moves_port(&r->rules[i]) ? MOVES : 0) |
+			(rule_maps(r, &r->rules[i]) ? MAPS : 0);
+	spread(s, of_rule);
+	free(of_rule);
 	return 0;
 }
 
@@ -158,7 +185,7 @@ int nat_address_set_build(struct nat_ruleset *r)
 	if (s->endpoints == NULL)
 		return -ENOMEM;
 	add_all(s, r);
-	return mark_moves(s, r);
+	return mark(s, r);
 }
 
 void nat_address_set_free(struct nat_address_set *s)

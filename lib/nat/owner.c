@@ -8,10 +8,29 @@
  * changes an end that ranks below all others before and after, so that the end which it leaves alone
  * decides, or, between two ends that DNAT knows, the higher port where DNAT changes no port; where it
  * does, no port is the same both ways, and worker 0 owns.
+ *
+ * A backend all of whose ports DNAT forwards, and whose own flows have endpoint-independent mappings: a
+ * packet of its own is not told from an answer, yet its mappings must not depend on the other end. So its
+ * port decides, which DNAT leaves alone, or worker 0 where rules that change ports share its addresses.
  */
 #include "rules_priv.h"
 
-enum { RANK_MOVED = -2, RANK_DNAT, RANK_OTHER, RANK_INSIDE, RANK_POOL };
+enum {
+	RANK_MOVED = -2,
+	RANK_DNAT,
+	RANK_OTHER,
+	RANK_MAPS,	 /* by its own port */
+	RANK_MAPS_MOVED, /* worker 0 */
+	RANK_INSIDE,
+	RANK_POOL,
+};
+
+static inline int dnat_rank(const struct nat_address *a)
+{
+	if (unlikely(a->maps))
+		return a->port_moves ? RANK_MAPS_MOVED : RANK_MAPS;
+	return a->port_moves ? RANK_MOVED : RANK_DNAT;
+}
 
 static inline int end_rank(const struct nat_ruleset *r, const struct ip_addr *addr, uint8_t proto_bit,
 	uint16_t port)
@@ -24,7 +43,7 @@ static inline int end_rank(const struct nat_ruleset *r, const struct ip_addr *ad
 		for (uint32_t i = 0; i < a->n; i++)
 			if (port >= e[i].first && port <= e[i].last &&
 				(e[i].protos & proto_bit) != 0)
-				return a->port_moves ? RANK_MOVED : RANK_DNAT;
+				return dnat_rank(a);
 		if (a->pool)
 			return RANK_POOL;
 	}
@@ -42,6 +61,9 @@ unsigned int nat_owner(const struct nat_ruleset *r, const struct flow_tuple *t)
 	proto_bit = nat_proto_bit(t->proto);
 	src = end_rank(r, &t->src, proto_bit, sport);
 	dst = end_rank(r, &t->dst, proto_bit, dport);
+	if (unlikely(src == RANK_MAPS_MOVED || dst == RANK_MAPS_MOVED) && src <= RANK_MAPS_MOVED &&
+		dst <= RANK_MAPS_MOVED)
+		return 0;
 	if (src > dst)
 		return nat_port_owner(sport, r->workers);
 	if (dst > src)

@@ -115,7 +115,7 @@ void nat_rule_text(const struct nat_ruleset *r, const struct nat_rule *rule, cha
  * all destinations), 0 others, -1 an endpoint that DNAT changes, before or after, -2 where it changes
  * the port too. The end of the higher rank decides with its port; between equals the higher port does,
  * and worker 0 between two ends of -2, whose ports differ before and after. DNAT endpoints rank before
- * their address.
+ * their address. (Between 0 and 1: backends with endpoint-independent mappings of their own, owner.c.)
  */
 unsigned int nat_owner(const struct nat_ruleset *r, const struct flow_tuple *t);
 /* Ports go to workers in runs of 64. */

@@ -53,6 +53,7 @@ struct nat_address {
 	bool pool;
 	bool before;	 /* some endpoint is one before translation */
 	bool port_moves; /* DNAT changes ports here, or where it is connected to by rules */
+	bool maps;	 /* so with backends all of whose ports are DNAT's and whose sources are EIM's */
 	uint32_t first, n; /* endpoints, in the order of the rules */
 };
 

@@ -225,6 +225,42 @@ static void test_bindings(void **state)
 	build_free(c);
 }
 
+/* Hosts that are also reached by addresses of their own, all ports; with rules that change ports beside
+ * them, or without. */
+static void test_bindings_of_backends(void **state)
+{
+	(void)state;
+	for (unsigned int k = 0; k < 4; k++) {
+		struct config *c = build_config();
+		struct config_dnat *d;
+
+		build_snat(c, "10.5.0.0/16", NULL, build_pool(c, "192.0.2.9"))->mapping =
+			CONFIG_NAT_ENDPOINT_INDEPENDENT;
+		build_dnat(c, "192.0.2.100", "10.5.0.12");
+		if (k & 1)
+			build_dnat(c, "192.0.2.101", "10.5.0.12 10.1.0.7");
+		if (k & 2) {
+			d = build_dnat(c, "192.0.2.102", "10.5.0.12");
+			d->port_first = d->port_last = 443;
+			d->to[0].port = 8443;
+		}
+		for (unsigned int workers = 2; workers <= 8; workers++) {
+			struct nat_ruleset *r = build_rules(c, workers);
+
+			for (unsigned int i = 0; i < FLOWS / 32; i++) {
+				struct flow_tuple a = build_tuple(IPPROTO_UDP, "10.5.0.12", any_port(),
+					"203.0.113.7", any_port()), b = a;
+
+				b.dst = build_addr(below(2) != 0 ? "203.0.113.7" : "198.51.100.9");
+				b.dport = rte_cpu_to_be_16(any_port());
+				assert_int_equal(nat_owner(r, &a), nat_owner(r, &b));
+			}
+			nat_ruleset_free(r);
+		}
+		build_free(c);
+	}
+}
+
 /* A hairpin to a binding: the binding's own external port decides, and the source's new port is from
  * the same worker's slice. */
 static void test_hairpin_to_binding(void **state)
@@ -270,6 +306,9 @@ static void test_random_rules(void **state)
 		unsigned int workers = 2 + below(7);
 		struct nat_ruleset *r;
 
+		if (below(3) == 0)
+			build_snat(c, "10.0.0.0/31", NULL, build_pool(c, "192.0.2.8"))->mapping =
+				CONFIG_NAT_ENDPOINT_INDEPENDENT;
 		if (below(2) != 0)
 			build_snat(c, "10.0.0.0/30", NULL, build_pool(c, "192.0.2.1 192.0.2.7"));
 		for (unsigned int i = 1 + below(4); i > 0; i--) {
@@ -305,6 +344,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_directions),
 		cmocka_unit_test(test_bindings),
+		cmocka_unit_test(test_bindings_of_backends),
 		cmocka_unit_test(test_hairpin_to_binding),
 		cmocka_unit_test(test_random_rules),
 	};
