@@ -10,7 +10,7 @@ import time
 import nat_lab
 import pytest
 from nat_apps import TcpEcho, UdpEcho, Web, ask, curl, echoes, eventually, iperf, line, tcp, udp, url
-from nat_lab import EIM, INTERNET, OUTSIDE
+from nat_lab import EIM, INTERNET, OUTSIDE, SERVICE
 from nvlab.nat import WEB_PORT
 from nvlab.net import wait_for
 from nvlab.region import FABRIC_MAC
@@ -72,18 +72,22 @@ def test_errors_and_echo_of_both_workers(region, nvad, family):
 
 
 @families
-def test_bindings_of_both_workers(region, nvad, family):
-    """Endpoint-independent: all destinations by one port, whichever worker their packets come to."""
-    with UdpEcho(region, "internet", INTERNET[family], 7000), UdpEcho(region, "internet", INTERNET[family], 7001), \
-            contextlib.ExitStack() as stack:
-        for _ in range(30):
-            with udp(region, "spoke-b", INTERNET[family], 7000) as s:
-                one, port = ask(s), s.getsockname()[1]
-            with udp(region, "spoke-b", INTERNET[family], 7001, sport=port) as s:
+@pytest.mark.parametrize("spoke,address,owners", [("spoke-a", SERVICE, {0, 1}), ("spoke-b", INTERNET, {0})])
+def test_bindings_of_both_workers(region, nvad, family, spoke, address, owners):
+    """Endpoint-independent: all destinations by one port, whichever worker their packets come to. All of
+    spoke-b's ports are reached from the Internet as well, and rules that change ports go there: one worker
+    has all that is its."""
+    source, workers = region.nics[spoke].addr(family), set()
+    with UdpEcho(region, "internet", address[family], 7000), UdpEcho(region, "internet", address[family], 7064):
+        for i in range(16):  # an inside port says who the owner is
+            with udp(region, spoke, address[family], 7000, sport=16000 + 64 * i) as s:
+                one = ask(s)
+            with udp(region, spoke, address[family], 7064, sport=16000 + 64 * i) as s:
                 assert ask(s) == one and one[0] == EIM[family]
-        assert stack is not None
-    workers = {r["worker"] for r in nvad.show("nat", "bindings", "address", region.nics["spoke-b"].addr(family))}
-    assert workers == {0, 1}
+            if i % 4 == 3:
+                workers |= {r["worker"] for r in nvad.show("nat", "bindings", "address", source)
+                            if r["protocol"] == "udp"}
+    assert workers == owners
 
 
 @families
