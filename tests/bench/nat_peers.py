@@ -9,6 +9,10 @@ vSwitch's are its own count of them (dpif-netdev/pmd-stats-show), in default con
 
 Debian's packages are unpacked into a directory of the build, not installed; ovsdb-server and
 ovs-vswitchd run with all of their files in a temporary one, the latter in a namespace of its own.
+
+The kernel's nftables and nvad (kind af_packet) take turns at one end of a veth pair in a namespace, with
+one core; dpdk-testpmd at the other end has the other core and sends the same frames as fast as it can.
+Packets a second are what comes back translated.
 """
 import argparse
 import json
@@ -249,8 +253,135 @@ def compare(name, sessions, rounds):
             ovs.stop()
     finally:
         shutil.rmtree(directory)
-    return {"name": f"peers-{name}", "unit": "cycles/packet", "value": round(statistics.median(ours), 1),
+    return {"name": f"peers-ovs-{name}", "unit": "cycles/packet", "value": round(statistics.median(ours), 1),
             "min": min(ours), "max": max(ours), "baseline": round(statistics.median(theirs), 1),
+            "ratio": round(statistics.median(ours) / statistics.median(theirs), 3)}
+
+
+NFT = """
+table ip nat {
+    chain post { type nat hook postrouting priority 100
+        ip saddr 10.0.0.0/8 snat to 192.0.2.1
+    }
+    chain unknown { type filter hook forward priority 0
+        ip daddr 192.0.2.1 ct state new drop
+    }
+}
+"""
+
+NVAD = """
+system: {{workers: 1, poll: busy, memory_mb: 256, socket: {dir}/nvad.sock}}
+ports:
+  - name: bench
+    device: {{kind: af_packet, interface: k0}}
+    addresses: [198.51.100.1/24]
+    neighbours: [{{address: 198.51.100.2, mac: "02:00:00:00:00:99"}}]
+    punt: false
+routes:
+  - {{prefix: 0.0.0.0/0, via: 198.51.100.2}}
+nat:
+  pools: [{{name: outside, addresses: [192.0.2.1]}}]
+  snat: [{{name: egress, ingress: [bench], source: [10.0.0.0/8], pool: outside}}]
+"""
+
+
+class Veth:
+    """k0 in the translator's namespace, g0 in the generator's."""
+
+    def __init__(self, directory):
+        self.dir = directory
+        self.k, self.g = (f"nvadpeer{c}{os.getpid()}" for c in "kg")
+        self.processes = []
+        for ns in (self.k, self.g):
+            subprocess.run(["ip", "netns", "add", ns], check=True)
+        self.script(self.g, f"ip link add g0 address 02:00:00:00:00:99 type veth peer name k0 netns {self.k}\n"
+                    "ip link set g0 up")
+        self.script(self.k, """ip link set k0 address 02:00:00:00:00:01 up
+            ip addr add 198.51.100.1/24 dev k0
+            ip neigh add 198.51.100.2 lladdr 02:00:00:00:00:99 dev k0 nud permanent
+            ip route add default via 198.51.100.2
+            sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.k0.rp_filter=0
+            sysctl -qw net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.k0.send_redirects=0""")
+        # The kernel's receiving work on the translator's core, where it would be in the generator's.
+        self.script(self.k, f"echo {1 << CORE:x} >/sys/class/net/k0/queues/rx-0/rps_cpus")
+
+    def script(self, ns, text):
+        subprocess.run(["ip", "netns", "exec", ns, "sh", "-ec", text], check=True)
+
+    def start(self, ns, *args):
+        with open(os.path.join(self.dir, "output"), "ab") as out:
+            self.processes.append(subprocess.Popen(["ip", "netns", "exec", ns, *args], stdin=subprocess.PIPE,
+                                                   stdout=out, stderr=out))
+
+    def count(self):
+        done = subprocess.run(["ip", "netns", "exec", self.k, "cat", "/sys/class/net/k0/statistics/tx_packets"],
+                              check=True, capture_output=True, text=True)
+        return int(done.stdout)
+
+    def measure(self, frames, windows=5):
+        """Packets a second that come back while the generator runs."""
+        self.start(self.g, "dpdk-testpmd", "--lcores", f"0@{OTHER_CORE},1@{OTHER_CORE}", "--no-pci", "--no-shconf",
+                   "--no-huge", "-m", "1024", "--no-telemetry", "--vdev", f"net_pcap0,rx_pcap={frames},infinite_rx=1",
+                   "--vdev", "net_af_packet0,iface=g0,framecnt=2048", "--", "--forward-mode=io",
+                   "--total-num-mbufs=200000", "--nb-cores=1")
+        time.sleep(8)
+        rates = []
+        for _ in range(windows):
+            before, start = self.count(), time.monotonic()
+            time.sleep(1)
+            rates.append((self.count() - before) / (time.monotonic() - start))
+        self.stop_processes()
+        return statistics.median(rates)
+
+    def kernel(self, frames):
+        with open(f"{self.dir}/nft", "w", encoding="ascii") as f:
+            f.write(NFT)
+        self.script(self.k, f"sysctl -qw net.ipv4.ip_forward=1; nft -f {self.dir}/nft")
+        rate = self.measure(frames)
+        self.script(self.k, "sysctl -qw net.ipv4.ip_forward=0; nft flush ruleset")
+        return rate
+
+    def nvad(self, frames):
+        with open(f"{self.dir}/nvad.yaml", "w", encoding="ascii") as f:
+            f.write(NVAD.format(dir=self.dir))
+        self.start(self.k, "taskset", "-c", str(CORE), os.path.join(BUILD, "app/nvad/nvad"), "-c",
+                   f"{self.dir}/nvad.yaml")
+        time.sleep(3)
+        if self.processes[-1].poll() is not None:
+            with open(os.path.join(self.dir, "output"), encoding="utf-8", errors="replace") as f:
+                sys.exit("nvad: " + f.read()[-2000:])
+        return self.measure(frames)
+
+    def stop_processes(self):
+        for p in reversed(self.processes):
+            p.terminate()
+            try:
+                p.wait(15)
+            except subprocess.TimeoutExpired:
+                p.kill()
+                p.wait()
+        self.processes = []
+
+    def stop(self):
+        self.stop_processes()
+        for ns in (self.k, self.g):
+            subprocess.run(["ip", "netns", "del", ns], check=False)
+
+
+def compare_kernel(name, sessions, rounds):
+    ours, theirs = [], []
+    with tempfile.TemporaryDirectory(prefix="nvad-peers-") as directory:
+        frames = os.path.join(directory, "frames.pcap")
+        write_frames(frames, sessions)
+        veth = Veth(directory)
+        try:
+            for _ in range(rounds):
+                theirs.append(veth.kernel(frames))
+                ours.append(veth.nvad(frames))
+        finally:
+            veth.stop()
+    return {"name": f"peers-kernel-{name}", "unit": "packets/s", "value": round(statistics.median(ours)),
+            "min": round(min(ours)), "max": round(max(ours)), "baseline": round(statistics.median(theirs)),
             "ratio": round(statistics.median(ours) / statistics.median(theirs), 3)}
 
 
@@ -258,16 +389,21 @@ def main():
     args = argparse.ArgumentParser()
     args.add_argument("--json", action="store_true")
     args.add_argument("--rounds", type=int, default=5)
+    args.add_argument("--only", choices=["ovs", "kernel"])
     options = args.parse_args()
-    if huge_pages_free() < HUGE_PAGES:
-        sys.exit(f"{HUGE_PAGES} free huge pages of 2 MB are needed: /proc/sys/vm/nr_hugepages")
-    cases = [compare(name, n, options.rounds) for name, n in SIZES.items()]
+    cases = []
+    if options.only != "kernel":
+        if huge_pages_free() < HUGE_PAGES:
+            sys.exit(f"{HUGE_PAGES} free huge pages of 2 MB are needed: /proc/sys/vm/nr_hugepages")
+        cases += [compare(name, n, options.rounds) for name, n in SIZES.items()]
+    if options.only != "ovs":
+        cases += [compare_kernel(name, n, options.rounds) for name, n in SIZES.items()]
     if options.json:
         print(json.dumps({"bench": "nat", "cases": cases}))
         return
-    print(f"{'case':12} {'nvad':>8} {'Open vSwitch':>13} {'times':>6}  cycles/packet, medians of {options.rounds}")
+    print(f"{'case':18} {'nvad':>9} {'peer':>9}  medians of {options.rounds}")
     for c in cases:
-        print(f"{c['name']:12} {c['value']:8.1f} {c['baseline']:13.1f} {c['baseline'] / c['value']:6.1f}")
+        print(f"{c['name']:18} {c['value']:9.0f} {c['baseline']:9.0f}  {c['unit']}")
 
 
 main()
