@@ -136,8 +136,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < conf->n_warnings; i++)
 		config_error_print(&conf->warnings[i], stderr, colour);
 	if (options.check_only) {
-		printf("%s: good: %zu ports, %zu BGP peers\n", options.config, conf->n_ports,
-			conf->bgp.n_peers);
+		printf("%s: good: %zu ports, %zu BGP peers, %zu SNAT and %zu DNAT rules\n", options.config,
+			conf->n_ports, conf->bgp.n_peers, conf->nat.n_snat, conf->nat.n_dnat);
 		status = EXIT_OK;
 	} else {
 		status = run(conf, options.config);

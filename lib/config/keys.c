@@ -190,7 +190,7 @@ static int load_seconds(struct loader *l, const struct yaml_node *node, const st
 	} else {
 		load_fail(l, node, "'%.64s' is not a duration", node->text);
 	}
-	return load_hint(l, "from %" PRIu64 "s to %" PRIu64 "s, as in 30s or 5m", key->min, key->max);
+	return load_hint(l, "from %" PRIu64 "s to %" PRIu64 "s, as in 30s or 5m (s, m, h)", key->min, key->max);
 }
 
 static int load_enum(struct loader *l, const struct yaml_node *node, const struct key *key,

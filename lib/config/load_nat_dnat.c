@@ -139,6 +139,22 @@ static const struct yaml_node *to_item(const struct yaml_node *rule, size_t i)
 	return v;
 }
 
+/* fd00::10:80 is an address like others, and hardly meant beside destination_ports. */
+static void warn_bare_v6(struct loader *l, const struct yaml_node *at, const struct config_dnat *dnat)
+{
+	const char *colon = strrchr(at->text, ':');
+	uint64_t port;
+
+	if (colon == NULL || colon == at->text || colon[-1] == ':' ||
+		scalar_parse_u64(colon + 1, 1, UINT16_MAX, &port) < 0)
+		return;
+	if (port != dnat->port_first && port < 100)
+		return;
+	load_warn(l, at, "%s is an address, without a port", at->text);
+	load_hint(l, "for port %s write \"[%.*s]:%s\"", colon + 1, (int)(colon - at->text), at->text,
+		colon + 1);
+}
+
 static int check_ports(struct loader *l, const struct yaml_node *rule, struct draft *d)
 {
 	const struct yaml_node *protocols = yaml_get(rule, "protocols");
@@ -147,6 +163,8 @@ static int check_ports(struct loader *l, const struct yaml_node *rule, struct dr
 	for (size_t i = 0; i < dnat->n_to; i++) {
 		unsigned int n = dnat->port_last - dnat->port_first;
 
+		if (dnat->to[i].port == 0 && dnat->port_first != 0 && dnat->to[i].addr.family == IP_V6)
+			warn_bare_v6(l, to_item(rule, i), dnat);
 		if (dnat->to[i].port == 0)
 			continue;
 		if (dnat->port_first == 0) {

@@ -68,6 +68,20 @@ int load_prefix_or_addr(struct loader *l, const struct yaml_node *node, struct i
 	return 0;
 }
 
+/* "any" is what a rule without the key matches. */
+int refuse_any(struct loader *l, const struct yaml_node *node)
+{
+	static const char *const words[] = {"any", "all", "*"};
+
+	for (size_t i = 0; node->type == YAML_SCALAR && i < RTE_DIM(words); i++) {
+		if (strcmp(node->text, words[i]) != 0)
+			continue;
+		load_fail(l, node, "'%s' is written by leaving the key out", node->text);
+		return load_hint(l, "delete it: a rule without this key matches any");
+	}
+	return 0;
+}
+
 /* --- ingress --- */
 
 static int load_port_name(struct loader *l, const struct yaml_node *node, void *object)
@@ -97,6 +111,8 @@ static int load_port_name(struct loader *l, const struct yaml_node *node, void *
 
 int load_match_ingress(struct loader *l, const struct yaml_node *node, void *match)
 {
+	if (refuse_any(l, node) < 0)
+		return -1;
 	return load_one_or_list(l, node, "ports", CONFIG_PORTS_MAX, load_port_name, match);
 }
 
@@ -138,6 +154,8 @@ int load_match_source(struct loader *l, const struct yaml_node *node, void *matc
 {
 	struct config_nat_match *m = match;
 
+	if (refuse_any(l, node) < 0)
+		return -1;
 	return load_prefixes(l, node, &m->source, &m->n_source);
 }
 
@@ -183,6 +201,8 @@ static int load_protocol(struct loader *l, const struct yaml_node *node, void *o
 
 int load_match_protocols(struct loader *l, const struct yaml_node *node, void *match)
 {
+	if (refuse_any(l, node) < 0)
+		return -1;
 	return load_one_or_list(l, node, "protocols", 4, load_protocol, match);
 }
 

@@ -4,6 +4,7 @@
 
 #define EPHEMERAL_FIRST 32768 /* as in load_nat_pools.c */
 #define EPHEMERAL_LAST 60999
+#define SSH_PORT 22
 
 /* --- rules that never match --- */
 
@@ -137,7 +138,12 @@ static int check_own_address(struct loader *l, const struct yaml_node *rule, con
 		load_warn(l, at, "the rule takes everything that is for port '%s' itself, ssh too",
 			own->name);
 		load_hint(l, "name 'destination_ports', or use another address");
-	} else if (d->port_first != 0 && ephemeral) {
+	}
+	if (d->port_first != 0 && claims_tcp(d) && claims_port(d, SSH_PORT, SSH_PORT)) {
+		load_warn(l, at, "the rule takes ssh to port '%s' away", own->name);
+		load_hint(l, "use another port or address, unless there is another way to log in");
+	}
+	if (d->port_first != 0 && ephemeral) {
 		load_warn(l, at, "the kernel's own connections use ports %u-%u of port '%s's address",
 			EPHEMERAL_FIRST, EPHEMERAL_LAST, own->name);
 		load_hint(l, "use ports below %u, or another address", EPHEMERAL_FIRST);

@@ -11,6 +11,12 @@
 #define EPHEMERAL_LAST 60999
 #define RUN_SHIFT 6 /* ports go to workers in runs of 64 (nat/rules.h) */
 
+static uint32_t addr_bits(const struct ip_addr *v4)
+{
+	return (uint32_t)v4->bytes[0] << 24 | (uint32_t)v4->bytes[1] << 16 | (uint32_t)v4->bytes[2] << 8 |
+		v4->bytes[3];
+}
+
 static bool route_uses(const struct config_route *routes, size_t n, const struct ip_addr *a)
 {
 	for (size_t i = 0; i < n; i++)
@@ -162,11 +168,41 @@ static int check_other_pool(struct loader *l, const struct yaml_node *node,
 	return 0;
 }
 
+/* The first and the last address of a connected IPv4 prefix are no host's; Azure keeps them. */
+static bool is_network_or_broadcast(const struct config *c, const struct ip_addr *a)
+{
+	for (size_t i = 0; a->family == IP_V4 && i < c->n_ports; i++)
+		for (size_t k = 0; k < c->ports[i].n_addresses; k++) {
+			const struct ip_addr *own = &c->ports[i].addresses[k].addr;
+			uint8_t len = c->ports[i].addresses[k].len;
+			uint32_t host = len < 31 ? UINT32_MAX >> len : 0, bits = addr_bits(a);
+
+			if (own->family == IP_V4 && host != 0 && ((bits ^ addr_bits(own)) & ~host) == 0 &&
+				((bits & host) == 0 || (bits & host) == host))
+				return true;
+		}
+	return false;
+}
+
+static void warn_network_address(struct loader *l, const struct yaml_node *node,
+	const struct config_nat_pool *p)
+{
+	for (size_t i = 0; i < p->n_addresses; i++) {
+		if (!is_network_or_broadcast(l->c, &p->addresses[i]))
+			continue;
+		load_warn(l, yaml_get(node, "addresses"), "%s is the first or last address of its subnet, and no host's",
+			IP_ADDR_TEXT(&p->addresses[i]));
+		load_hint(l, "list the addresses that the NIC has; a prefix stands for all of its own");
+		return;
+	}
+}
+
 static int check_pool(struct loader *l, const struct yaml_node *node, const struct config_nat_pool *p)
 {
 	for (const struct config_nat_pool *other = l->c->nat.pools; other < p; other++)
 		if (check_other_pool(l, node, p, other) < 0)
 			return -1;
+	warn_network_address(l, node, p);
 	if (p->port_first > EPHEMERAL_LAST || p->port_last < EPHEMERAL_FIRST)
 		return 0;
 	for (size_t i = 0; i < p->n_addresses; i++) {

@@ -18,6 +18,9 @@ int load_port_range(struct loader *l, const struct yaml_node *node, uint16_t *re
 /* A prefix, or an address as the prefix that holds just it. */
 int load_prefix_or_addr(struct loader *l, const struct yaml_node *node, struct ip_prefix *ret_prefix);
 
+/* Fails where the value is the word "any", with what to do instead. */
+int refuse_any(struct loader *l, const struct yaml_node *node);
+
 /* Keys of a rule; the object is a struct config_nat_match. */
 int load_match_ingress(struct loader *l, const struct yaml_node *node, void *match);
 int load_match_source(struct loader *l, const struct yaml_node *node, void *match);

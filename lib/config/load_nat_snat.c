@@ -25,12 +25,17 @@ static_assert(sizeof(enum config_nat_mapping) == sizeof(unsigned int) &&
 	sizeof(enum config_nat_filtering) == sizeof(unsigned int) &&
 	sizeof(enum config_nat_ports) == sizeof(unsigned int), "KEY_ENUM stores an unsigned int");
 
+static int load_snat_destination(struct loader *l, const struct yaml_node *node, void *match)
+{
+	return refuse_any(l, node) < 0 ? -1 : load_match_destination(l, node, match);
+}
+
 #define FIELD(f) offsetof(struct config_snat, f)
 static const struct key snat_keys[] = {
 	{"name", KEY_NAME, .required = true, .offset = FIELD(name), .max = CONFIG_NAME_LEN},
 	{"ingress", KEY_CUSTOM, .offset = FIELD(match), .load = load_match_ingress},
 	{"source", KEY_CUSTOM, .offset = FIELD(match), .load = load_match_source},
-	{"destination", KEY_CUSTOM, .offset = FIELD(match), .load = load_match_destination},
+	{"destination", KEY_CUSTOM, .offset = FIELD(match), .load = load_snat_destination},
 	{"protocols", KEY_CUSTOM, .offset = FIELD(match), .load = load_match_protocols},
 	{"exempt", KEY_BOOL, .offset = FIELD(exempt)},
 	{"pool", KEY_CUSTOM, .offset = FIELD(pool), .load = load_pool_name},

@@ -88,13 +88,13 @@ static void put_snat(struct text *t, const struct nat_ruleset *r, const struct n
 	}
 	put(t, "snat from %s", r->pools[rule->pool].name);
 	if (rule->mapping == CONFIG_NAT_ENDPOINT_INDEPENDENT)
-		put(t, ", endpoint-independent, filter %s", filters[rule->filtering]);
+		put(t, ", endpoint-independent, filtering %s", filters[rule->filtering]);
 	if (rule->selection == CONFIG_NAT_PORTS_RANDOM)
 		put(t, ", random ports");
 	if (rule->all_max_sessions != 0)
-		put(t, ", at most %u sessions", rule->all_max_sessions);
+		put(t, ", at most %u sessions an address", rule->all_max_sessions);
 	if (rule->all_rate != 0)
-		put(t, ", at most %u new a second", rule->all_rate);
+		put(t, ", at most %u new a second and address", rule->all_rate);
 }
 
 static void put_dnat(struct text *t, const struct nat_ruleset *r, const struct nat_rule *rule)

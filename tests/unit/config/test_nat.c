@@ -180,6 +180,11 @@ static void test_match_errors(void **state)
 {
 	(void)state;
 	EXPECT_ERRORS(
+		{SNAT("pool: outside, source: «any»"), "by leaving the key out", "delete it"},
+		{SNAT("pool: outside, destination: «all»"), "by leaving the key out", "delete it"},
+		{SNAT("pool: outside, protocols: «all»"), "by leaving the key out", "delete it"},
+		{SNAT("pool: outside, ingress: «any»"), "by leaving the key out", "delete it"},
+		{DNAT("destination: «any», to: 10.1.0.1"), "neither an address", "10.0.1.4"},
 		{"ports: [{name: inside, device: {kind: null}}]\n"
 		 "nat: {snat: [{name: s, exempt: true, ingress: [inside, «insied»]}]}\n",
 			"there is no port 'insied'", "did you mean 'inside'?"},
@@ -305,6 +310,10 @@ static void test_accepted(void **state)
 		"system: {workers: 2}\n" SNAT("pool: outside, mapping: endpoint-independent, source: 10.0.0.0/8"),
 		"system: {workers: 4}\n" POOL("addresses: 10.0.2.5, ports: 1024-1279"),
 		DNAT("destination: 10.0.2.6/32, to: 10.1.0.1/32"),
+		/* Neither a port nor a subnet's first address. */
+		DNAT("destination: \"fd00:2::6\", destination_ports: 443, to: [\"fd00:9::443\", \"fd00:9::1:10\"]"),
+		POOL("addresses: [10.0.3.0, 10.0.2.128, 10.0.2.127]"),
+		DNAT("destination: 10.0.2.4, destination_ports: 22, protocols: udp, to: 10.1.0.1"),
 	};
 	(void)state;
 
@@ -313,7 +322,10 @@ static void test_accepted(void **state)
 
 		for (size_t k = 0; k < c->n_warnings; k++)
 			if (strstr(c->warnings[k].message, "never matches") != NULL ||
-				strstr(c->warnings[k].message, "kernel") != NULL)
+				strstr(c->warnings[k].message, "kernel") != NULL ||
+				strstr(c->warnings[k].message, "without a port") != NULL ||
+				strstr(c->warnings[k].message, "first or last") != NULL ||
+				strstr(c->warnings[k].message, "ssh") != NULL)
 				fail_msg("%s\n%s", texts[i], c->warnings[k].message);
 		config_free(c);
 	}
@@ -338,6 +350,14 @@ static void test_warnings(void **state)
 			"rule 'e' never matches: 'd'", "first"},
 		{DNAT("destination: «10.0.2.4», to: 10.1.0.1"), "everything that is for port 'b' itself",
 			"destination_ports"},
+		{DNAT("destination: 10.0.2.4, destination_ports: «22», to: 10.1.0.1"), "takes ssh to port 'b' away",
+			"another way to log in"},
+		{POOL("addresses: «10.0.2.0/30»"), "10.0.2.0 is the first or last address", "NIC has"},
+		{POOL("addresses: «10.0.2.255»"), "10.0.2.255 is the first or last", "NIC has"},
+		{DNAT("destination: \"fd00:2::6\", destination_ports: 80, to: «\"fd00:9::1:80\"»"),
+			"fd00:9::1:80 is an address, without a port", "write \"[fd00:9::1]:80\""},
+		{DNAT("destination: \"fd00:2::6\", destination_ports: 443, to: «\"fd00:9::1:8443\"»"),
+			"without a port", "\"[fd00:9::1]:8443\""},
 		{DNAT("destination: 10.0.2.4, destination_ports: «32768», to: 10.1.0.1"),
 			"the kernel's own connections", "below 32768"},
 	};

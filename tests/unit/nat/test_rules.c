@@ -292,8 +292,8 @@ static void test_texts(void **state)
 	r = build_rules(c, 2);
 	check_text(r, 0, "any", "exempt");
 	check_text(r, 1, "tcp, icmp from 10.0.0.0/8, 172.16.0.1 by p0, p2",
-		"snat from pool0, endpoint-independent, filter address, random ports, "
-		"at most 1000 sessions, at most 7 new a second");
+		"snat from pool0, endpoint-independent, filtering address, random ports, "
+		"at most 1000 sessions an address, at most 7 new a second and address");
 	check_text(r, 2, "tcp, udp to 192.0.2.1 port 8000-8010",
 		"to 10.1.0.10, 10.1.0.11:9000 by source, snat from pool0 in hairpins");
 	check_text(r, 3, "to 2001:db8::/126", "to fd00::4/126");
