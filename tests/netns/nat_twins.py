@@ -195,6 +195,9 @@ def fields(data):
     while not isinstance(p, NoPayload):
         for f in p.fields_desc:
             out["%d %s.%s" % (depth, p.__class__.__name__, f.name)] = repr(p.getfieldval(f.name))
+        if p.__class__.__name__ in ("TCP", "UDP"):  # not what scapy makes of a port that it knows
+            out["payload"] = bytes(p.payload)
+            break
         p, depth = p.payload, depth + 1
     return out
 
