@@ -26,7 +26,7 @@
 
 #define FRAMES_LEAST (1u << 20)	   /* as bench_forward: rx pays for what no cache holds */
 #define NEW_A_WINDOW (1u << 16)
-#define TRIES 20
+#define TRIES 4
 #define NEW_CAPACITY (1u << 20)
 /* Sustained creation: the flows' clock runs faster, so that 10 s of it pass in a third of a second, and
  * about a million sessions are alive at once. */
