@@ -106,17 +106,23 @@ static uint32_t exhausted_hash(const struct attempt *a, uint64_t key)
 	return (uint32_t)(mix64(key ^ (uint64_t)(a->parity + 1) << 40 ^ a->lo << 16 ^ a->hi) >> 32);
 }
 
+/* Nothing is remembered for longer: what is further ahead was half the clock's round ago. */
+static bool is_ahead(const struct nat_worker *w, uint32_t until_ms)
+{
+	return until_ms - w->now_ms - 1 < EXHAUSTED_MS;
+}
+
 static bool is_exhausted(const struct attempt *a)
 {
 	const struct nat_worker *w = a->w;
 	unsigned int slot;
 	uint64_t key;
 
-	if ((int32_t)(w->exhausted_until_ms - w->now_ms) <= 0)
+	if (!is_ahead(w, w->exhausted_until_ms))
 		return false;
 	key = exhausted_key(a->reply);
 	slot = exhausted_slot(w, key);
-	return (int32_t)(w->exhausted[slot].until_ms - w->now_ms) > 0 &&
+	return is_ahead(w, w->exhausted[slot].until_ms) &&
 		w->exhausted[slot].hash == exhausted_hash(a, key);
 }
 
@@ -128,7 +134,7 @@ static void set_exhausted(const struct attempt *a, uint32_t ms)
 
 	w->exhausted[slot].hash = exhausted_hash(a, key);
 	w->exhausted[slot].until_ms = w->now_ms + ms;
-	if ((int32_t)(w->now_ms + ms - w->exhausted_until_ms) > 0)
+	if (!is_ahead(w, w->exhausted_until_ms) || ms > w->exhausted_until_ms - w->now_ms)
 		w->exhausted_until_ms = w->now_ms + ms;
 }
 
@@ -141,7 +147,7 @@ void nat_alloc_forget(struct nat_worker *w)
 
 void nat_alloc_freed(struct nat_worker *w, const struct flow_tuple *reply)
 {
-	if ((int32_t)(w->exhausted_until_ms - w->now_ms) > 0)
+	if (is_ahead(w, w->exhausted_until_ms))
 		w->exhausted[exhausted_slot(w, exhausted_key(reply))].until_ms = w->now_ms;
 }
 

@@ -284,12 +284,12 @@ void nat_parent_due(struct nat_worker *w, uint32_t record)
 {
 	struct flow_side *s = w->flows->records[record].side;
 	struct flow_cold *c = &w->flows->cold[record];
-	uint32_t deadline_ms;
+	uint32_t deadline_ms, idle_ms = w->now_ms - s[FLOW_ORIGINAL].seen_ms;
 
 	if (*nat_parent_refs(w->flows, record) > 0)
 		return;
-	if (c->kind == FLOW_HOST)
-		deadline_ms = s[FLOW_ORIGINAL].seen_ms + HOST_IDLE_MS;
+	if (c->kind == FLOW_HOST) /* by its age: it may have begun more than half the clock's round ago */
+		deadline_ms = w->now_ms + HOST_IDLE_MS - RTE_MIN(idle_ms, (uint32_t)HOST_IDLE_MS);
 	else if (c->flags & NAT_COLD_HELD)
 		deadline_ms = s[FLOW_REPLY].seen_ms + NAT_PORT_HOLD_MS;
 	else

@@ -346,6 +346,11 @@ static void test_exhausted_is_remembered(void **state)
 	assert_false(take(g.w[0], &t, CONFIG_NAT_PORTS_RANDOM, false, 102, &e[100]));
 	g.w[0]->now_ms += 1001;
 	assert_true(take(g.w[0], &t, CONFIG_NAT_PORTS_RANDOM, false, 103, &e[100]));
+	/* Also where nobody asks for longer than half the clock's round. */
+	assert_false(take(g.w[0], &t, CONFIG_NAT_PORTS_RANDOM, false, 104, &e[7]));
+	flow_remove(g.w[0]->flows, e[8].rec);
+	g.w[0]->now_ms += (1u << 31) + 5000;
+	assert_true(take(g.w[0], &t, CONFIG_NAT_PORTS_RANDOM, false, 105, &e[8]));
 	rig_fini(&g);
 }
 

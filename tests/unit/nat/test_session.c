@@ -644,6 +644,25 @@ static void test_rate(void **state)
 	end();
 }
 
+/* An inside address that had sessions for more than half the clock's round goes in its time, too. */
+static void test_old_host(void **state)
+{
+	struct config *c = egress();
+	struct flow_tuple t = udp("10.0.0.5", 40000, "198.51.100.7", 53);
+	struct nat_verdict v;
+	uint32_t host;
+
+	(void)state;
+	c->nat.snat[0].max_sessions = 3;
+	begin(c, 1);
+	v = rig_new(&g, RIG_INSIDE, &t);
+	host = g.w[0]->flows->cold[v.ref >> 1].parent;
+	g.w[0]->flows->records[host].side[FLOW_ORIGINAL].seen_ms -= (1u << 31) + 10000;
+	rig_advance(&g, 310000);
+	assert_int_equal(g.w[0]->flows->used, 0);
+	end();
+}
+
 /* --- who nobody asked for --- */
 
 static void test_held_syn(void **state)
@@ -771,6 +790,7 @@ int main(void)
 		cmocka_unit_test(test_hairpin_icmp),
 		cmocka_unit_test(test_max_sessions),
 		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_old_host),
 		cmocka_unit_test(test_held_syn),
 		cmocka_unit_test(test_shared_address),
 		cmocka_unit_test(test_inbound_refresh),
