@@ -10,6 +10,7 @@
 
 #include <rte_cycles.h>
 
+#include "nat/session_priv.h"
 #include "nat/sweep_priv.h"
 
 /* The work of a slice, in slots passed over; to copy, end or look at a record costs as much as eight. */
@@ -134,6 +135,13 @@ static uint32_t part_room(const struct nat_part *p)
 	return NAT_PART_ROWS - (p->head - __atomic_load_n(&p->tail, __ATOMIC_ACQUIRE));
 }
 
+/* A binding, or a host, that packets have meanwhile begun sessions with again: who ends it makes its
+ * inside endpoint wait for the last of them. */
+static bool is_used(const struct flow_table *t, uint32_t record)
+{
+	return t->cold[record].kind != FLOW_SESSION && *nat_parent_refs(t, record) > 0;
+}
+
 static void sweep_part(struct nat_worker *w, unsigned int i, int budget)
 {
 	struct nat_part *p = &w->sweep->part[i];
@@ -146,7 +154,7 @@ static void sweep_part(struct nat_worker *w, unsigned int i, int budget)
 		const char *rule;
 
 		budget -= LOOK_COST;
-		if (c->kind != kind)
+		if (c->kind != kind || (p->op == NAT_QUERY_CLEAR && is_used(t, p->cursor)))
 			continue;
 		budget -= RECORD_COST;
 		rule = rule_name(w, c);
