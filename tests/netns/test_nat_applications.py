@@ -158,8 +158,8 @@ def test_flow_outlives_a_route_change(region, nva, family):
             before = sent_by(region, "eth0")
             assert echoes(s, random.randbytes(200000))
             sent.append(sent_by(region, "eth0") - before)
-        # 200,000 bytes of 1448 at most. Over eth0 also go the answers to the spoke: twice as much at first.
-        assert sent[0] > sent[1] + 100, sent
+        # Over eth0 also go the answers to the spoke: twice as much at first.
+        assert sent[0] > sent[1] + 150000, sent
         assert echo.seen == [tuple(x if i == 0 else int(x) for i, x in enumerate(who.split()))]
     assert probe.result["sent"] > 100
     assert probe.result["n_lost"] == 0, probe.result
@@ -172,11 +172,11 @@ def learned(region, nva, family):
 
 
 def sent_by(region, ifname):
-    """Packets that came to the fabric from the NVA's NIC."""
+    """Bytes that came to the fabric from the NVA's NIC."""
     text = region.exec("fabric", "cat", "/proc/net/dev")
     name = region.nics["nva" if ifname == "eth0" else "nva-eth1"].fabric_if
     row, = [r for r in text.splitlines() if r.strip().startswith(name + ":")]
-    return int(row.split(":")[1].split()[1])
+    return int(row.split(":")[1].split()[0])
 
 
 def test_the_nvas_own_connections_stay(region, nva):
@@ -194,7 +194,9 @@ def test_nothing_was_dropped_in_error(region, nva):
     if not nva.is_nvad:
         pytest.skip("nvad's counters")
     drops = {k: v for k, v in nva.drops().items() if v > nva.dropped_at_start[k]}
-    bad = set(drops) - {"ip4-ttl", "ip6-hop-limit", "ip6-destination", "ip6-source", "nd-not-local", "eth-type"}
+    # Multicast of kernels' own (MLD, router solicitations), nvad's included, is no traffic that it carries.
+    bad = set(drops) - {"ip4-ttl", "ip6-hop-limit", "ip6-destination", "ip6-source", "nd-not-local", "eth-type",
+                        "punt-malformed"}
     assert not bad, drops
 
 
