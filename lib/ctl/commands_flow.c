@@ -172,7 +172,8 @@ int ctl_show_flows_summary(struct ctl_call *call)
 	nat_get_flow_stats(call->context->nat, &s);
 	ctl_row_begin(call);
 	ctl_put_u64(call, "capacity", s.table.capacity);
-	ctl_put_u64(call, "sessions", s.table.used);
+	ctl_put_u64(call, "sessions", s.sessions);
+	ctl_put_u64(call, "records", s.table.used);
 	ctl_put_u64(call, "peak", s.table.peak);
 	ctl_put_u64(call, "created", s.created);
 	ctl_put_u64(call, "expired", s.expired);

@@ -158,7 +158,8 @@ static const struct ctl_command commands[] = {
 	{
 		"show flows summary", "connection tracking: sessions, memory, and what became of them",
 		.record = true, .run = ctl_show_flows_summary,
-		COLUMNS(COUNT("capacity", "capacity"), COUNT("sessions", "in use"), COUNT("peak", "peak"),
+		COLUMNS(COUNT("capacity", "capacity in records"), COUNT("sessions", "sessions"),
+			COUNT("records", "records in use"), COUNT("peak", "peak of records"),
 			COUNT("created", "sessions created"), COUNT("expired", "expired"),
 			COUNT("cleared", "cleared"), COUNT("full", "refused for want of room"),
 			NUMBER("memory_bytes", "memory", "bytes"),

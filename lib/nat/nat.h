@@ -119,7 +119,8 @@ unsigned int nat_pools_count(const struct nat *n);
 void nat_pool_get(const struct nat *n, unsigned int i, struct nat_pool_view *ret_view);
 
 struct nat_flow_stats {
-	struct flow_table_stats table; /* summed over workers */
+	struct flow_table_stats table; /* of records, summed over workers: bindings too */
+	uint64_t sessions;
 	uint64_t memory_bytes;
 	uint64_t created, expired, cleared;
 	uint64_t handed_over;

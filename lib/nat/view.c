@@ -80,11 +80,13 @@ void nat_get_flow_stats(const struct nat *n, struct nat_flow_stats *ret_stats)
 		s.table.no_place += t.no_place;
 		s.table.moved += t.moved;
 		s.memory_bytes += flow_table_bytes(w->flows);
-		s.created += w->counters.created;
 		s.expired += w->counters.expired;
 		s.cleared += w->counters.cleared;
+		s.created += w->counters.created;
 		s.handed_over += w->counters.handed_over;
 		s.fragments_held += reass_held(w->reass);
 	}
+	/* Workers go on while this is read. */
+	s.sessions = s.created > s.expired + s.cleared ? s.created - s.expired - s.cleared : 0;
 	*ret_stats = s;
 }

@@ -140,7 +140,7 @@ void nat_pool_get(const struct nat *n, unsigned int i, struct nat_pool_view *ret
 void nat_get_flow_stats(const struct nat *n, struct nat_flow_stats *ret_stats)
 {
 	(void)n;
-	*ret_stats = (struct nat_flow_stats){.table = {.capacity = 100, .used = 5, .peak = 9, .full = 2,
+	*ret_stats = (struct nat_flow_stats){.sessions = 5, .table = {.capacity = 100, .used = 8, .peak = 9, .full = 2,
 		.no_place = 1}, .memory_bytes = 16000, .created = 50, .expired = 40, .cleared = 5,
 		.handed_over = 7, .fragments_held = 3, .changing = true};
 }
@@ -368,7 +368,7 @@ static void test_rules_pools_summary(void **state)
 		"\"mapping\":\"endpoint-independent\",\"capacity\":64511,\"sessions\":1,\"peak\":2,"
 		"\"bindings\":3,\"bindings_peak\":4,\"exhausted\":5}");
 	expect_first("show flows summary",
-		"{\"capacity\":100,\"sessions\":5,\"peak\":9,\"created\":50,\"expired\":40,\"cleared\":5,"
+		"{\"capacity\":100,\"sessions\":5,\"records\":8,\"peak\":9,\"created\":50,\"expired\":40,\"cleared\":5,"
 		"\"full\":3,\"memory_bytes\":16000,\"handed_over\":7,\"fragments_held\":3,"
 		"\"changing\":true}");
 }

@@ -157,6 +157,8 @@ static void req6_for_two_months(void **state)
 			again = rfc_out(&in);
 			engine_assert_tuple(&again, &out);
 			nat_get_flow_stats(e.nat, &stats);
+			assert_int_equal(stats.sessions, 1); /* a binding is none */
+			assert_int_equal(stats.table.used, 1 + independent);
 			if (stats.expired != 0)
 				fail_msg("ended after %u s", s);
 			engine_pass(&e, 20000);
