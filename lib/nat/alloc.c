@@ -101,9 +101,9 @@ static unsigned int exhausted_slot(const struct nat_worker *w, uint64_t key)
 	return key % RTE_DIM(w->exhausted);
 }
 
-static uint32_t exhausted_hash(const struct attempt *a, uint64_t key)
+static uint32_t exhausted_hash(const struct attempt *a, uint64_t key, int parity)
 {
-	return (uint32_t)(mix64(key ^ (uint64_t)(a->parity + 1) << 40 ^ a->lo << 16 ^ a->hi) >> 32);
+	return (uint32_t)(mix64(key ^ (uint64_t)(parity + 1) << 40 ^ a->lo << 16 ^ a->hi) >> 32);
 }
 
 /* Nothing is remembered for longer: what is further ahead was half the clock's round ago. */
@@ -123,7 +123,8 @@ static bool is_exhausted(const struct attempt *a)
 	key = exhausted_key(a->reply);
 	slot = exhausted_slot(w, key);
 	return is_ahead(w, w->exhausted[slot].until_ms) &&
-		w->exhausted[slot].hash == exhausted_hash(a, key);
+		(w->exhausted[slot].hash == exhausted_hash(a, key, a->parity) ||
+			w->exhausted[slot].hash == exhausted_hash(a, key, -1));
 }
 
 static void set_exhausted(const struct attempt *a, uint32_t ms)
@@ -132,7 +133,7 @@ static void set_exhausted(const struct attempt *a, uint32_t ms)
 	uint64_t key = exhausted_key(a->reply);
 	unsigned int slot = exhausted_slot(w, key);
 
-	w->exhausted[slot].hash = exhausted_hash(a, key);
+	w->exhausted[slot].hash = exhausted_hash(a, key, a->parity);
 	w->exhausted[slot].until_ms = w->now_ms + ms;
 	if (!is_ahead(w, w->exhausted_until_ms) || ms > w->exhausted_until_ms - w->now_ms)
 		w->exhausted_until_ms = w->now_ms + ms;
@@ -286,13 +287,7 @@ static void set_range(struct attempt *a, const struct nat_pool *pool, const stru
 		}
 		a->lo = RTE_MAX(a->lo, 1u);
 	}
-	if (tuple->proto == IPPROTO_UDP) {
-		a->parity = own & 1;
-		a->range = range_of(a->w, a->lo, a->hi, a->parity);
-		if (a->range.count > 0)
-			return;
-		a->parity = -1; /* none of this parity at all */
-	}
+	a->parity = tuple->proto == IPPROTO_UDP ? own & 1 : -1;
 	a->range = range_of(a->w, a->lo, a->hi, a->parity);
 }
 
@@ -326,25 +321,42 @@ bool nat_alloc_guess(struct nat_worker *w, const struct nat_pool *pool,
 	return is_allowed(&a, port);
 }
 
+/* Each address of the pool in turn, from the inside's own on. */
+static bool try_addresses(struct attempt *a, const struct nat_pool *pool,
+	enum config_nat_ports selection, const struct flow_tuple *tuple)
+{
+	unsigned int first = (unsigned int)(nat_pool_address(pool, &tuple->src) - pool->addresses);
+	/* A binding's address is the inside's, come what may (RFC 4787 REQ-2). */
+	unsigned int n = a->binding ? 1 : pool->n_addresses;
+	bool portless = !nat_has_ports(tuple->proto);
+	bool preserve = selection == CONFIG_NAT_PORTS_PRESERVE;
+
+	for (unsigned int i = 0; i < n; i++) {
+		unsigned int at = first + i;
+
+		a->reply->dst = pool->addresses[at < pool->n_addresses ? at : at - pool->n_addresses];
+		if (portless ? try_portless(a) :
+			       try_address(a, preserve, rte_be_to_cpu_16(tuple->sport)))
+			return true;
+	}
+	return false;
+}
+
 int nat_alloc_endpoint(struct nat_worker *w, const struct nat_pool *pool,
 	enum config_nat_ports selection, const struct flow_tuple *tuple, struct flow_tuple *reply,
 	uint32_t *ret_hash)
 {
 	struct attempt a = attempt_of(w, pool, tuple, reply);
-	unsigned int first = (unsigned int)(nat_pool_address(pool, &tuple->src) - pool->addresses);
-	/* A binding's address is the inside's, come what may (RFC 4787 REQ-2). */
-	unsigned int n = a.binding ? 1 : pool->n_addresses;
-	bool portless = !nat_has_ports(tuple->proto);
-	bool preserve = selection == CONFIG_NAT_PORTS_PRESERVE;
 
 	a.ret_hash = ret_hash;
-	for (unsigned int i = 0; i < n; i++) {
-		unsigned int at = first + i;
-
-		reply->dst = pool->addresses[at < pool->n_addresses ? at : at - pool->n_addresses];
-		if (portless ? try_portless(&a) :
-			       try_address(&a, preserve, rte_be_to_cpu_16(tuple->sport)))
-			return 0;
-	}
-	return -EADDRINUSE;
+	if (try_addresses(&a, pool, selection, tuple))
+		return 0;
+	if (a.parity < 0)
+		return -EADDRINUSE;
+	/* A port of the wrong parity is better than none: hosts that prefer even ones (Linux does)
+	 * must not leave half of the pool idle. */
+	a.parity = -1;
+	a.range = range_of(w, a.lo, a.hi, -1);
+	a.budget = SCAN_TOTAL;
+	return try_addresses(&a, pool, selection, tuple) ? 0 : -EADDRINUSE;
 }

@@ -103,7 +103,7 @@ static inline bool nat_has_ports(uint8_t proto)
  * Chooses the external endpoint for `reply`: the tuple of the answers as they will arrive, complete
  * but for its destination. `tuple` is the original's; allowed endpoints are the pool's, in this
  * worker's slice, no DNAT endpoint, not 65330, of the same half (0-1023 or above, RFC 4787 REQ-3) where
- * the pool has both, and of the same parity for UDP (REQ-4) where the pool has both; the tuple must be
+ * the pool has both, and for UDP of the same parity (REQ-4) as long as there is one; the tuple must be
  * in nobody's use. ICMP identifiers: any of the pool's range; both of the reply's ports. Address: by
  * hash of the inside address (paired pooling, REQ-2), or any that has room where sessions are
  * endpoint-dependent. Preserves the port where it may (selection), else random. For a binding the

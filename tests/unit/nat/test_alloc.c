@@ -64,15 +64,6 @@ static bool in_range(const struct shape *s, unsigned int worker, uint16_t own, u
 		!(classes && (own < 1024) != (port < 1024));
 }
 
-/* RFC 4787 REQ-4, where there are ports of that parity at all. */
-static bool keeps_parity(const struct shape *s, unsigned int worker, uint16_t own)
-{
-	for (unsigned int p = own % 2; p < 65536 && s->proto == IPPROTO_UDP; p += 2)
-		if (p > 0 && in_range(s, worker, own, (uint16_t)p))
-			return true;
-	return false;
-}
-
 /* claimed: DNAT has the first port of this address. */
 static bool is_allowed(const struct shape *s, unsigned int worker, uint16_t own, uint16_t port,
 	bool claimed)
@@ -83,17 +74,26 @@ static bool is_allowed(const struct shape *s, unsigned int worker, uint16_t own,
 		return port == 0;
 	if (ports && (port == 65330 || port == 0 || (claimed && port == s->lo)))
 		return false;
-	return in_range(s, worker, own, port) &&
-		(own % 2 == port % 2 || !keeps_parity(s, worker, own));
+	return in_range(s, worker, own, port);
 }
 
-/* Of one address. */
-static unsigned int n_allowed(const struct shape *s, unsigned int worker, uint16_t own, bool claimed)
+static bool is_kept(const struct shape *s, uint16_t own, uint16_t port)
+{
+	return s->proto == IPPROTO_UDP && own % 2 == port % 2;
+}
+
+/* Of one address; ret_kept: how many of them keep the parity (RFC 4787 REQ-4). */
+static unsigned int n_allowed(const struct shape *s, unsigned int worker, uint16_t own, bool claimed,
+	unsigned int *ret_kept)
 {
 	unsigned int n = 0;
 
-	for (unsigned int p = 0; p < (s->proto == IPPROTO_GRE ? 1 : 65536); p++)
-		n += is_allowed(s, worker, own, (uint16_t)p, claimed);
+	for (unsigned int p = 0; p < (s->proto == IPPROTO_GRE ? 1 : 65536); p++) {
+		bool allowed = is_allowed(s, worker, own, (uint16_t)p, claimed);
+
+		n += allowed;
+		*ret_kept += allowed && is_kept(s, own, (uint16_t)p);
+	}
 	return n;
 }
 
@@ -149,11 +149,11 @@ static void fill_worker(struct rig *g, const struct shape *s, unsigned int worke
 							: 1 + unit_random(seed) % 1023);
 	struct flow_tuple t = inside(s, 1 + unit_random(seed) % 200, own);
 	const struct nat_pool *pool = &w->rules->pools[0];
-	unsigned int want = 0, n = 0, at;
+	unsigned int want = 0, want_kept = 0, n = 0, n_kept = 0, at;
 
 	for (unsigned int a = 0; a < s->addresses; a++)
 		if (!binding || &pool->addresses[a] == nat_pool_address(pool, &t.src))
-			want += n_allowed(s, worker, own, with_dnat && a == 0);
+			want += n_allowed(s, worker, own, with_dnat && a == 0, &want_kept);
 	for (unsigned int step = 0; step < want + 50; step++) {
 		if (take(w, &t, selection, binding, step, &taken[n])) {
 			bool first = ip_addr_equal(&taken[n].reply.dst, &pool->addresses[0]);
@@ -163,6 +163,11 @@ static void fill_worker(struct rig *g, const struct shape *s, unsigned int worke
 			if (step == 0 && selection == CONFIG_NAT_PORTS_PRESERVE &&
 				is_allowed(s, worker, own, own, with_dnat && first))
 				assert_int_equal(taken[n].reply.dport, t.sport);
+			/* Of the other parity only once there is none of this. */
+			if (is_kept(s, own, RIG_PORT(taken[n].reply.dport)))
+				n_kept++;
+			else
+				assert_int_equal(n_kept, want_kept);
 			n++;
 			continue;
 		}
@@ -171,6 +176,7 @@ static void fill_worker(struct rig *g, const struct shape *s, unsigned int worke
 			break;
 		/* One comes back; the next finds it at once. */
 		at = unit_random(seed) % n;
+		n_kept -= is_kept(s, own, RIG_PORT(taken[at].reply.dport));
 		give_back(w, &taken[at]);
 		taken[at] = taken[--n];
 	}
@@ -271,7 +277,7 @@ static void test_large(void **state)
 {
 	struct shape s = {1, 1, 1024, 65535, IPPROTO_TCP, false};
 	struct flow_tuple t = inside(&s, 1, 50000);
-	unsigned int want = n_allowed(&s, 0, 50000, false), n = 0, vain = 0, next = 0;
+	unsigned int kept = 0, want = n_allowed(&s, 0, 50000, false, &kept), n = 0, vain = 0, next = 0;
 	struct taken *e = calloc(70000, sizeof(*e));
 	struct rig g;
 

@@ -258,9 +258,7 @@ static bool endpoint_allowed(const struct config *c, unsigned int pool, const st
 		return false;
 	if (!fresh)
 		return true;
-	return nat_port_owner(port, g.workers) == nat_owner(g.rules, o) &&
-		(o->proto != IPPROTO_UDP || p->port_first == p->port_last ||
-			(port ^ RIG_PORT(o->sport)) % 2 == 0);
+	return nat_port_owner(port, g.workers) == nat_owner(g.rules, o);
 }
 
 /* An address of the rules' own: what nothing translates goes nowhere. */
@@ -363,32 +361,57 @@ static void print_known(const struct known *k)
 		RIG_PORT(k->reply.dport));
 }
 
-/* NAT_NO_PORT of an endpoint-dependent rule: there was none indeed. */
-static void check_exhausted(const struct nat_worker *w, const struct want *want, const struct flow_tuple *t)
+/* An endpoint of the pool that is free for this tuple, of the same parity where that is wanted. */
+static bool find_free(const struct nat_worker *w, unsigned int pool, const struct flow_tuple *t,
+	bool parity, struct flow_tuple *ret_reply)
 {
-	const struct config_nat_pool *p;
+	const struct config_nat_pool *p = &config->nat.pools[pool];
 
-	if (want->pool < 0 || wants_binding(want, t->proto) || want->dnat != NULL ||
-		scan_binding(w, t) != FLOW_NONE || t->proto == IPPROTO_GRE)
-		return;
-	p = &config->nat.pools[want->pool];
 	for (size_t a = 0; a < p->n_addresses; a++)
 		for (unsigned int port = p->port_first; port <= p->port_last; port++) {
 			struct flow_tuple reply = flow_tuple_swapped(t);
 
-			if (!endpoint_allowed(config, (unsigned int)want->pool, t, &p->addresses[a],
-				    (uint16_t)port, true))
+			if ((parity && (port ^ RIG_PORT(t->sport)) % 2 != 0) ||
+				!endpoint_allowed(config, pool, t, &p->addresses[a], (uint16_t)port, true))
 				continue;
 			reply.dst = p->addresses[a];
 			reply.dport = rte_cpu_to_be_16((uint16_t)port);
 			if (is_icmp(t->proto))
 				reply.sport = reply.dport;
-			if (flow_find(w->flows, &reply) == FLOW_NONE) {
-				print_known(&(struct known){.original = *t, .reply = reply});
-				fprintf(stderr, "pool %d range %u %u until %u now %u", want->pool, p->port_first, p->port_last, w->exhausted_until_ms, w->now_ms);
-				fail_msg("free");
-			}
+			*ret_reply = reply;
+			if (flow_find(w->flows, &reply) == FLOW_NONE)
+				return true;
 		}
+	return false;
+}
+
+/* Endpoint-dependent, and not to a binding or backend, whose tuples are not the original's. */
+static bool is_plain_snat(const struct nat_worker *w, const struct want *want, const struct flow_tuple *t)
+{
+	return want->pool >= 0 && !wants_binding(want, t->proto) && want->dnat == NULL &&
+		scan_binding(w, t) == FLOW_NONE && t->proto != IPPROTO_GRE;
+}
+
+/* NAT_NO_PORT of an endpoint-dependent rule: there was none indeed. */
+static void check_exhausted(const struct nat_worker *w, const struct want *want, const struct flow_tuple *t)
+{
+	struct flow_tuple reply;
+
+	if (is_plain_snat(w, want, t) && find_free(w, (unsigned int)want->pool, t, false, &reply)) {
+		print_known(&(struct known){.original = *t, .reply = reply});
+		fail_msg("free, until %u now %u", w->exhausted_until_ms, w->now_ms);
+	}
+}
+
+/* RFC 4787 REQ-4: of the other parity only where there is none of this. */
+static void check_parity(const struct nat_worker *w, const struct want *want, const struct known *k)
+{
+	const struct flow_tuple *t = &k->original;
+	struct flow_tuple reply;
+
+	if (t->proto == IPPROTO_UDP && is_plain_snat(w, want, t) &&
+		(RIG_PORT(k->reply.dport) ^ RIG_PORT(t->sport)) % 2 != 0)
+		assert_false(find_free(w, (unsigned int)want->pool, t, true, &reply));
 }
 
 /* --- steps --- */
@@ -534,6 +557,7 @@ static void step_packet(void)
 	}
 	if (!k.inbound && wants_binding(&want, t.proto))
 		check_mapping(&k);
+	check_parity(w, &want, &k);
 	known[n_known++] = k;
 }
 
