@@ -93,12 +93,18 @@ def run(twins, number, name):
     return [r.steps for r in runs]
 
 
-@pytest.mark.parametrize("number,name", enumerate(CASES), ids=list(CASES))
+# Last those that make ports be chosen: one of these could be what another case wants to keep.
+ORDER = sorted(CASES, key=lambda name: DIFFERENCES.get(name, ("",))[0] == "port-choice")
+
+
+@pytest.mark.parametrize("number,name", enumerate(ORDER), ids=ORDER)
 def test_same(twins, number, name):
     nvad, kernel = run(twins, number, name)
     assert any(kernel) == (name not in SILENT), "a case that shows nothing"
     found = {i: d for i, d in enumerate(map(compare, nvad, kernel)) if d}
-    _, expected = DIFFERENCES.get(name, (None, {}))
+    reason, expected = DIFFERENCES.get(name, (None, {}))
+    if reason == "port-choice" and not found:
+        return  # both chose the same
     text = "\n".join("step %d: %s" % (i, full) for i in found for _, full in found[i])
     assert set(found) == set(expected), "differs in steps %s, should in %s:\n%s" % (
         sorted(found), sorted(expected), text)
