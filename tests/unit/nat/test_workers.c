@@ -409,6 +409,10 @@ static void flows_make(uint64_t *seed)
 		/* No two alike: the source port says which. */
 		snprintf(src, sizeof(src), "10.%u.0.%u", (i & 4) ? 128 : 0, (unsigned int)(r % 50) + 10);
 		snprintf(dst, sizeof(dst), "203.0.113.%u", (unsigned int)(r >> 8) % 20 + 1);
+		/* A host numbers its datagrams: two flows with the same far end would do so apart,
+		 * and mix their fragments up. */
+		if (i % 4 == 3)
+			snprintf(dst, sizeof(dst), "203.0.113.%u", i / 4 + 100);
 		flows[i] = (struct flow){.from = {r >> 20 & 1, r >> 21 & 1}, .fragments = i % 4 == 3};
 		flows[i].in = build_tuple(protos[i % 4], src, 2000 + 83 * i % 50000, dst,
 			(r >> 32) % 60000 + 1);
