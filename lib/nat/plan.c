@@ -5,6 +5,8 @@
 #include "fib/mix.h"
 #include "nat/session_priv.h"
 
+#define BGP_PORT RTE_BE16(179)
+
 /* --- destinations --- */
 
 static bool is_prefix(const struct nat_rule *rule)
@@ -100,6 +102,12 @@ uint8_t nat_plan_nh_kind(const struct nat_worker *w, const struct ip_addr *addr)
 	return next_hop(w, addr)->kind;
 }
 
+bool nat_plan_is_bgp(const struct nat_worker *w, const struct flow_tuple *t)
+{
+	return t->proto == IPPROTO_TCP && (t->sport == BGP_PORT || t->dport == BGP_PORT) &&
+		nat_plan_nh_kind(w, &t->dst) == NH_LOCAL;
+}
+
 static bool leaves_by(const struct nat_worker *w, const struct ip_addr *addr, uint16_t port)
 {
 	const struct nh *nh = next_hop(w, addr);
@@ -114,7 +122,7 @@ void nat_plan_binding(struct nat_worker *w, const struct flow_tuple *tuple, stru
 {
 	const struct flow_side *inside;
 
-	if (!p->ours || !nat_has_ports(tuple->proto))
+	if (!p->ours || !nat_has_ports(tuple->proto) || nat_plan_is_bgp(w, tuple))
 		return;
 	p->binding = nat_binding_find(w, tuple);
 	if (p->binding == FLOW_NONE)

@@ -218,6 +218,8 @@ static uint8_t make_session(struct making *k, uint32_t rec, uint16_t ingress, co
 		reason = enter_binding(k);
 	if (reason == DROP_NONE)
 		reason = leave(k);
+	if (reason == DROP_NONE && k->plan->pool != NAT_POOL_NONE && nat_plan_is_bgp(w, &k->reply))
+		reason = DROP_NAT_NO_PORT;
 	/* Its own answer: hairpin to oneself. */
 	if (reason == DROP_NONE && memcmp(&k->reply, k->tuple, sizeof(k->reply)) == 0)
 		reason = DROP_FLOW_LOOP;

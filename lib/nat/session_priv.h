@@ -46,6 +46,9 @@ bool nat_plan_is_backend(const struct nat_rule *rule, const struct flow_tuple *t
 	const struct ip_addr *addr, rte_be16_t port);
 /* The kind of next hop that an address has now. */
 uint8_t nat_plan_nh_kind(const struct nat_worker *w, const struct ip_addr *addr);
+/* A packet of BGP, to an address that is nvad's own too: the kernel's, whatever ports the pool has, so that
+ * nobody inside can take nvad's sessions away by opening the same from his end. */
+bool nat_plan_is_bgp(const struct nat_worker *w, const struct flow_tuple *t);
 
 /* --- admit.c --- */
 

@@ -722,6 +722,36 @@ static void test_shared_address(void **state)
 	end();
 }
 
+/* nvad's BGP sessions, from such an address or to it, are nobody else's. */
+static void test_shared_address_bgp(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct flow_tuple t = tcp("10.0.0.5", 40000, "198.51.100.7", 179), in;
+
+		begin(i ? independent(CONFIG_NAT_FILTER_ENDPOINT_INDEPENDENT) : egress(), 1);
+		rig_route(&g, "192.0.2.1/32", g.nh_local);
+		/* Its answers would be those of the kernel's connection from that port. */
+		assert_int_equal(rig_new(&g, RIG_INSIDE, &t).drop_reason, DROP_NAT_NO_PORT);
+		t.dport = rte_cpu_to_be_16(443);
+		opened(RIG_INSIDE, &t);
+		/* A binding for everybody, but not for these. */
+		in = tcp("198.51.100.9", 179, "192.0.2.1", 40000);
+		assert_int_equal(rig_new(&g, RIG_OUTSIDE, &in).next, FLOW_NEXT_LOOKUP);
+		in = tcp("198.51.100.9", 40000, "192.0.2.1", 179);
+		assert_int_equal(rig_new(&g, RIG_OUTSIDE, &in).next, FLOW_NEXT_LOOKUP);
+		if (i) {
+			in = tcp("198.51.100.9", 178, "192.0.2.1", 40000);
+			opened(RIG_OUTSIDE, &in);
+		}
+		/* An address of translation's alone has no such sessions. */
+		rig_route(&g, "192.0.2.1/32", g.nh_nat);
+		t.dport = rte_cpu_to_be_16(179);
+		opened(RIG_INSIDE, &t);
+		end();
+	}
+}
+
 /* RFC 4787 REQ-6: inbound packets need not keep a mapping. */
 static void test_inbound_refresh(void **state)
 {
@@ -792,7 +822,7 @@ int main(void)
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_old_host),
 		cmocka_unit_test(test_held_syn),
-		cmocka_unit_test(test_shared_address),
+		cmocka_unit_test(test_shared_address), cmocka_unit_test(test_shared_address_bgp),
 		cmocka_unit_test(test_inbound_refresh),
 		cmocka_unit_test(test_workers),
 	};
