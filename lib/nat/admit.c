@@ -35,9 +35,11 @@ static bool icmp_opens(const struct flow_tuple *tuple, const struct flow_l4 *l4)
 	return true;
 }
 
-static uint8_t opens(const struct nat_worker *w, const struct flow_tuple *tuple,
-	const struct flow_l4 *l4)
+static uint8_t opens(const struct nat_worker *w, const struct rte_mbuf *m,
+	const struct flow_tuple *tuple, const struct flow_l4 *l4)
 {
+	struct flow_tcp tcp;
+
 	if (tuple->sport == tuple->dport && ip_addr_equal(&tuple->src, &tuple->dst))
 		return DROP_FLOW_LOOP;
 	if (tuple->proto == IPPROTO_TCP) {
@@ -47,6 +49,9 @@ static uint8_t opens(const struct nat_worker *w, const struct flow_tuple *tuple,
 			return DROP_FLOW_TCP_FLAGS;
 		if (ret == 0 && (!w->rules->adopt_midflow || l4->tcp_flags & RTE_TCP_RST_FLAG))
 			return DROP_FLOW_MIDFLOW;
+		/* The session could not follow a header that it cannot read. */
+		if (l4->offset != 0 && flow_tcp_parse(m, l4->offset, &tcp) != 0)
+			return DROP_FLOW_MALFORMED;
 	}
 	return icmp_opens(tuple, l4) ? DROP_NONE : DROP_FLOW_MIDFLOW;
 }
@@ -72,7 +77,7 @@ struct nat_verdict nat_admit(struct nat_worker *w, struct rte_mbuf *m,
 	}
 	if (!translated && p->pool == NAT_POOL_NONE && !stateful)
 		return pass();
-	reason = opens(w, tuple, l4);
+	reason = opens(w, m, tuple, l4);
 	if (reason != DROP_NONE)
 		return nat_verdict_drop(reason);
 	return (struct nat_verdict){.next = FLOW_NEXT_REWRITE};

@@ -226,6 +226,9 @@ static void missed_some(struct nat_burst *b, const uint8_t *keys, unsigned int n
 	struct nat_plan plan[NAT_PREPARE_MAX];
 	uint16_t ingress[NAT_PREPARE_MAX];
 
+	if (unlikely(n == 0))
+		return;
+
 	for (unsigned int j = 0; j < n; j++) {
 		tuple[j] = tuple_of(b, keys[j]);
 		ingress[j] = b->pkts[b->who[keys[j]]]->port;

@@ -373,6 +373,13 @@ static void odd_packets(void **state)
 	frame_sum(ip);
 	assert_int_equal(engine_one(&e, 0, &c, INSIDE), FLOW_NEXT_DROP);
 	assert_int_equal(craft_reason(&c), DROP_FLOW_MALFORMED);
+	ip = frame_make(&c, &t, 20); /* a SYN whose header would end before it ends: no session stays */
+	ip[20 + 12] = 0x40;
+	ip[20 + 13] = 2;
+	frame_sum(ip);
+	assert_int_equal(engine_one(&e, 0, &c, INSIDE), FLOW_NEXT_DROP);
+	assert_int_equal(craft_reason(&c), DROP_FLOW_MALFORMED);
+	assert_int_equal(engine_sessions(&e), 0);
 	t.proto = IPPROTO_ICMP;
 	ip = frame_make(&c, &t, 20);
 	ip[20] = 9; /* router advertisement */
