@@ -22,6 +22,16 @@ def pytest_configure(config):
     checks.require(checks.lab_checks())
 
 
+def pytest_collection_modifyitems(config, items):
+    """The kernel in nvad's place is no subject of tests that ask for nvad itself."""
+    def about_nvad(item):
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        return params.get("nva") == "linux" and "nvad" in item.fixturenames
+    out = [i for i in items if about_nvad(i)]
+    items[:] = [i for i in items if i not in out]
+    config.hook.pytest_deselected(items=out)
+
+
 @pytest.fixture(scope="module")
 def make_net():
     """make_net(cls=Region, **arguments): a net with a prefix of its own, down at the module's end."""
