@@ -19,8 +19,9 @@
 #define OVER_POOL_SIZE 262143 /* net_pcap keeps the whole file in packets */
 #define OVER_ROOM 512
 #define OVER_MTU 256 /* what fits there */
-#define WINDOWS_DEFAULT 31
-#define WINDOW_MS_DEFAULT 5
+#define WINDOWS_DEFAULT 15
+/* After the baseline a large table has to be found by the cache again: in 5 ms that is a tenth. */
+#define WINDOW_MS_DEFAULT 20
 #define WINDOW_TRIES 12
 #define PREFETCH 16
 
